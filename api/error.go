@@ -1,0 +1,132 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Error is an error the caller may see. On the wire it is
+// {"error":{"message","type","param","code"}} with the HTTP status beside it;
+// the client makes the same value of it again, so errors.Is works on both
+// sides. Any other error is an internal one: the caller learns only that it
+// happened.
+type Error struct {
+	Status  int    `json:"-"` // HTTP status
+	Message string `json:"message"`
+	Type    string `json:"type"`
+	Param   string `json:"param"` // "" is null on the wire
+	Code    string `json:"code"`  // "" is null on the wire
+
+	// RetryAfter is in seconds; 0 sends no Retry-After. The SDKs cap it at 8.
+	RetryAfter int `json:"-"`
+	// RequestID is the x-request-id of the answer, where the client saw one.
+	RequestID string `json:"-"`
+
+	cause error
+}
+
+// The vocabulary. errors.Is(err, ErrX) holds for every error of that status
+// and, where ErrX has one, that code.
+var (
+	ErrInvalid          = &Error{Status: http.StatusBadRequest}
+	ErrState            = &Error{Status: http.StatusBadRequest, Code: CodeState}
+	ErrUnauthorized     = &Error{Status: http.StatusUnauthorized}
+	ErrForbidden        = &Error{Status: http.StatusForbidden}
+	ErrNotFound         = &Error{Status: http.StatusNotFound}
+	ErrMethodNotAllowed = &Error{Status: http.StatusMethodNotAllowed}
+	ErrTimeout          = &Error{Status: http.StatusRequestTimeout}
+	ErrTooLarge         = &Error{Status: http.StatusRequestEntityTooLarge}
+	ErrUnsupportedMedia = &Error{Status: http.StatusUnsupportedMediaType}
+	ErrRange            = &Error{Status: http.StatusRequestedRangeNotSatisfiable}
+	ErrInternal         = &Error{Status: http.StatusInternalServerError}
+	ErrUnavailable      = &Error{Status: http.StatusServiceUnavailable}
+	ErrStorageFull      = &Error{Status: http.StatusInsufficientStorage}
+)
+
+// Values of type.
+const (
+	TypeInvalidRequest = "invalid_request_error"
+	TypeServer         = "server_error"
+)
+
+// Values of code. Where OpenAI's answer is known to have none, ours has none.
+const (
+	CodeState         = "invalid_upload_state"
+	CodeInvalidKey    = "invalid_api_key"
+	CodeUnknownURL    = "unknown_url"
+	CodeUnknownParam  = "unknown_parameter"
+	CodeInvalidPart   = "invalid_part_id"
+	CodeDuplicatePart = "duplicate_part_id"
+	CodeSizeMismatch  = "bytes_mismatch"
+	CodeMD5Mismatch   = "md5_mismatch"
+	CodeDigest        = "digest_mismatch"
+	CodePartTooLarge  = "part_too_large"
+	CodeFileTooLarge  = "file_too_large"
+	CodeStorageFull   = "storage_full"
+)
+
+// Errorf makes an error of kind, whose status and code it takes. param names
+// the field at fault, "" for none.
+func Errorf(kind *Error, param, format string, args ...any) *Error {
+	wrapped := fmt.Errorf(format, args...)
+	e := &Error{
+		Status:     kind.Status,
+		Message:    wrapped.Error(),
+		Type:       TypeInvalidRequest,
+		Param:      param,
+		Code:       kind.Code,
+		RetryAfter: kind.RetryAfter,
+		cause:      errors.Unwrap(wrapped),
+	}
+	if kind.Status >= 500 {
+		e.Type = TypeServer
+	}
+	return e
+}
+
+// WithCode sets the code and returns e.
+func (e *Error) WithCode(code string) *Error {
+	e.Code = code
+	return e
+}
+
+// WithRetryAfter sets the seconds after which to try again and returns e.
+func (e *Error) WithRetryAfter(seconds int) *Error {
+	e.RetryAfter = seconds
+	return e
+}
+
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return http.StatusText(e.Status)
+	}
+	return e.Message
+}
+
+// Is says whether e is of the kind of target.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Message == "" && t.Status == e.Status && (t.Code == "" || t.Code == e.Code)
+}
+
+// Unwrap returns what %w in Errorf wrapped: for the log, never for the wire.
+func (e *Error) Unwrap() error { return e.cause }
+
+// MarshalJSON writes all four keys, null for an empty param or code.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	type wire struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Param   *string `json:"param"`
+		Code    *string `json:"code"`
+	}
+	return marshal(wire{e.Message, e.Type, nilIfEmpty(e.Param), nilIfEmpty(e.Code)})
+}
+
+func nilIfEmpty(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
