@@ -1,0 +1,132 @@
+package uploads
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"uploadd/api"
+)
+
+const pendingOnly = "parts can be added only while it is pending"
+
+func (t *tenant) AddPart(ctx context.Context, uploadID string, data io.Reader) (*api.Part, error) {
+	u, err := t.findUpload(ctx, uploadID)
+	if err != nil {
+		return nil, err
+	}
+	// Asked here only so that a part that cannot be kept is not read; the
+	// transaction that records it asks again.
+	if now := t.now(); status(u, now) != api.StatusPending {
+		return nil, stateError(u, now, pendingOnly)
+	}
+	src := &measured{r: data, limit: min(t.MaxPart, u.Bytes), tooLong: func(limit int64) error {
+		if limit == t.MaxPart {
+			return api.Errorf(api.ErrTooLarge, "data", "The part is larger than the maximum of %d bytes.", limit).
+				WithCode(api.CodePartTooLarge)
+		}
+		return api.Errorf(api.ErrInvalid, "data", "The part is larger than the %d bytes declared for upload %s.", limit, u.ID).
+			WithCode(api.CodeSizeMismatch)
+	}}
+	part := &Part{UploadID: u.ID}
+	err = t.store(ctx, part, src, func() error {
+		if src.size == 0 {
+			return api.Errorf(api.ErrInvalid, "data", "The part is empty: it must have at least 1 byte.")
+		}
+		return t.Meta.AddPart(ctx, t.project, part, part.CreatedAt, bounds(u))
+	})
+	switch {
+	case errors.Is(err, ErrConflict):
+		return nil, t.conflict(ctx, u.ID, pendingOnly)
+	case errors.Is(err, ErrTooMuch):
+		b := bounds(u)
+		return nil, api.Errorf(api.ErrInvalid, "data",
+			"Upload %s has been sent too much: its parts may add up to %d bytes, in at most %d parts, for the %d bytes declared.",
+			u.ID, b.Bytes, b.Parts, u.Bytes)
+	case err != nil:
+		return nil, storeError(err)
+	}
+	return wirePart(part), nil
+}
+
+// bounds stops abuse, and nothing else: a client that loses responses sends
+// each part up to three times, and must still be able to complete.
+func bounds(u *Upload) Bounds {
+	return Bounds{Bytes: 3*u.Bytes + 8*api.MaxPart, Parts: 3 * api.MaxPartIDs}
+}
+
+// store puts the bytes of src where part says and records them. It fills in
+// the part's key, size, checksum and time before it calls record.
+func (s *Service) store(ctx context.Context, part *Part, src *measured, record func() error) error {
+	key, err := s.keys.take(ctx)
+	if err != nil {
+		return err
+	}
+	if err = s.Blobs.Put(ctx, key, src); err == nil {
+		part.ID, part.Bytes, part.CRC32C, part.CreatedAt = key, src.size, src.crc, s.now()
+		err = record()
+	}
+	if err != nil {
+		// The blob goes now rather than when its lease ends. Whether record
+		// happened after all does not matter: then the key has left the bin,
+		// and stays as it is. The caller may be gone, so its context is not used.
+		if derr := s.Meta.Discard(context.WithoutCancel(ctx), []string{key}, s.now()); derr != nil {
+			s.Log.Warn("a blob stays until its lease ends", "key", key, "err", derr)
+		}
+	}
+	return err
+}
+
+func (t *tenant) ListParts(ctx context.Context, uploadID string, q api.ListQuery) (*api.List[api.PartInfo], error) {
+	u, err := t.findUpload(ctx, uploadID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := page(&q)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkCursor(q.After, partID); err != nil {
+		return nil, err
+	}
+	var ps []Part
+	// What is past its end is gone from every answer at once, from the disk soon.
+	if s := status(u, t.now()); s == api.StatusPending || s == api.StatusCompleted {
+		if ps, err = t.Meta.Parts(ctx, u.ID, p); err != nil {
+			return nil, listError(err, q)
+		}
+	}
+	return list(ps, q.Limit,
+		func(p *Part) api.PartInfo {
+			return api.PartInfo{Part: *wirePart(p), Bytes: p.Bytes, CRC32C: fmt.Sprintf("%08x", p.CRC32C)}
+		},
+		func(p *api.PartInfo) string { return p.ID }), nil
+}
+
+func wirePart(p *Part) *api.Part {
+	return &api.Part{ID: p.ID, Object: "upload.part", CreatedAt: p.CreatedAt, UploadID: p.UploadID}
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// measured counts and sums what is read through it, and fails beyond limit.
+type measured struct {
+	r       io.Reader
+	limit   int64
+	tooLong func(limit int64) error
+
+	size int64
+	crc  uint32
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.size += int64(n)
+	if m.size > m.limit {
+		return 0, m.tooLong(m.limit)
+	}
+	m.crc = crc32.Update(m.crc, castagnoli, p[:n])
+	return n, err
+}

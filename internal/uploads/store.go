@@ -1,0 +1,179 @@
+package uploads
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Blobs keeps immutable bytes under keys that this package chooses and never
+// uses twice.
+type Blobs interface {
+	// Put stores all of r under key. When it returns nil the bytes and the key
+	// survive a crash and a loss of power. When it fails, whether the key
+	// exists is not known. An error of r is returned wrapped. A store that
+	// is full is syscall.ENOSPC.
+	Put(ctx context.Context, key string, r io.Reader) error
+	// Open reads n bytes from off. A missing key is fs.ErrNotExist, and a blob
+	// that ends before off+n is an error, not a shorter read.
+	Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
+	// Size is the length of the blob. A missing key is fs.ErrNotExist.
+	Size(ctx context.Context, key string) (int64, error)
+	// Delete removes keys, for good: none of those it returns as gone comes
+	// back after a crash. A missing key counts as gone. An error concerns only
+	// keys that are not among the gone.
+	Delete(ctx context.Context, keys []string) (gone []string, err error)
+}
+
+// Meta keeps the records. Every method is one atomic step that is on stable
+// storage when it returns nil. A step that changes the state of an Upload or
+// File compares and swaps: it returns [ErrConflict], and has changed nothing,
+// when the record was not in the state it starts from. Times are Unix seconds;
+// a missing record is fs.ErrNotExist, a full disk syscall.ENOSPC; project is part of every look-up.
+type Meta interface {
+	// CreateUpload records a pending Upload.
+	CreateUpload(ctx context.Context, u *Upload) error
+	// Upload returns one Upload, whatever its state.
+	Upload(ctx context.Context, project, id string) (*Upload, error)
+	// Uploads returns a page in the order (created_at, sequence).
+	Uploads(ctx context.Context, project string, p Page) ([]Upload, error)
+
+	// Reserve puts keys into the bin, due at due: a blob is in the bin before
+	// its first byte is stored.
+	Reserve(ctx context.Context, keys []string, due int64) error
+	// Discard makes keys that are still in the bin due at due. A key that a
+	// record refers to is not in the bin, and stays as it is.
+	Discard(ctx context.Context, keys []string, due int64) error
+
+	// AddPart takes the Part's key out of the bin and records it, if its Upload
+	// is pending at now and holds, with this Part, at most bounds. A key that
+	// is no longer in the bin is [ErrLostKey].
+	AddPart(ctx context.Context, project string, p *Part, now int64, bounds Bounds) error
+	// Parts returns a page of an Upload's Parts in the order they were added.
+	Parts(ctx context.Context, uploadID string, p Page) ([]Part, error)
+
+	// Complete makes the pending Upload's File out of the Parts, in their
+	// order, and puts its other Parts into the bin.
+	Complete(ctx context.Context, f *File, parts []Part, now, due int64) error
+	// Cancel ends a pending Upload and puts its Parts into the bin.
+	Cancel(ctx context.Context, project, id string, now, due int64) error
+
+	// CreateFile takes the only Part's key out of the bin and records the File.
+	CreateFile(ctx context.Context, f *File, p *Part) error
+	// File returns a File that is neither deleted nor expired at now.
+	File(ctx context.Context, project, id string, now int64) (*File, error)
+	// Files returns a page of such Files in the order (created_at, sequence).
+	Files(ctx context.Context, project string, p Page, now int64) ([]File, error)
+	// FileParts returns the Parts of a File in their order.
+	FileParts(ctx context.Context, fileID string) ([]Part, error)
+	// DeleteFile deletes such a File and puts its Parts into the bin.
+	DeleteFile(ctx context.Context, project, id string, now, due int64) error
+
+	// Expire ends at most limit Uploads and Files whose time was up at now,
+	// puts their Parts into the bin, and returns how many it ended.
+	Expire(ctx context.Context, now, due int64, limit int) (int, error)
+	// Purge forgets at most limit ended Uploads and deleted Files that ended
+	// before before, and returns how many it forgot.
+	Purge(ctx context.Context, before int64, limit int) (int, error)
+	// Doom returns at most limit keys that are due at now, having marked them
+	// so that no AddPart or CreateFile can take them out of the bin any more.
+	// A key that a record refers to is never returned.
+	Doom(ctx context.Context, now int64, limit int) ([]string, error)
+	// Forget removes keys, whose blobs are gone, from the bin.
+	Forget(ctx context.Context, keys []string) error
+
+	// AllParts returns Parts of every project with a sequence above after.
+	AllParts(ctx context.Context, after int64, limit int) ([]Part, error)
+	// AllFiles returns Files of every project, neither deleted nor expired at
+	// now, with a sequence above after.
+	AllFiles(ctx context.Context, after, now int64, limit int) ([]File, error)
+	// Orphans returns Parts whose Upload or File has no record.
+	Orphans(ctx context.Context, limit int) ([]Part, error)
+	// Bin returns the keys in the bin after the key after, in order.
+	Bin(ctx context.Context, after string, limit int) ([]BinEntry, error)
+	// Known says whether a key is in the bin or that of a Part.
+	Known(ctx context.Context, key string) (bool, error)
+
+	// Ping says whether the store answers.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Errors of the stores that the domain acts upon.
+var (
+	// ErrConflict is a lost compare-and-swap.
+	ErrConflict = errors.New("the record was not in the state this step starts from")
+	// ErrLostKey is a key that left the bin before its Part was recorded: it
+	// took longer than the reservation lives, and its blob is being deleted.
+	ErrLostKey = errors.New("the reservation of the blob ran out")
+	// ErrTooMuch is an Upload that would exceed its Bounds.
+	ErrTooMuch = errors.New("the upload holds too much already")
+	// ErrUnavailable is a store that cannot take writes at present.
+	ErrUnavailable = errors.New("the store is not available")
+)
+
+// Upload is the record of an Upload.
+type Upload struct {
+	Seq       int64
+	ID        string
+	Project   string
+	Filename  string
+	Purpose   string
+	MimeType  string
+	Bytes     int64
+	Status    string // as stored: a pending Upload may be past its ExpiresAt
+	CreatedAt int64
+	ExpiresAt int64
+	FileLife  int64  // seconds from CreatedAt on; 0 is for ever
+	FileID    string // "" unless completed
+}
+
+// Part is the record of a Part, and of the bytes of a File made in one piece.
+// Its ID is the key of its blob.
+type Part struct {
+	Seq       int64
+	ID        string
+	UploadID  string // "" for a File made in one piece
+	FileID    string // "" until the Upload is completed
+	Offset    int64  // in the File
+	Bytes     int64
+	CRC32C    uint32
+	CreatedAt int64
+}
+
+// File is the record of a File.
+type File struct {
+	Seq       int64
+	ID        string
+	Project   string
+	UploadID  string // "" for a File made in one piece
+	Filename  string
+	Purpose   string
+	Bytes     int64
+	CRC32C    uint32
+	CreatedAt int64
+	ExpiresAt int64 // 0 is never
+	Parts     int   // how many Parts it consists of
+}
+
+// BinEntry is a key in the bin.
+type BinEntry struct {
+	Key    string
+	Due    int64
+	Doomed bool
+}
+
+// Page selects part of a list. After is the id of a record that exists or
+// existed: a deleted File keeps its place; fs.ErrNotExist otherwise.
+type Page struct {
+	After   string
+	Limit   int
+	Desc    bool
+	Purpose string // "" for all
+}
+
+// Bounds is the most that an Upload may hold.
+type Bounds struct {
+	Bytes int64
+	Parts int
+}
