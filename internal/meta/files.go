@@ -1,0 +1,67 @@
+package meta
+
+import (
+	"context"
+	"database/sql"
+
+	"uploadd/internal/uploads"
+)
+
+const fileColumns = `seq, id, project, COALESCE(upload_id, ''), filename, purpose, bytes, crc32c, parts, created_at, expires_at`
+
+func scanFile(rows *sql.Rows, f *uploads.File) error {
+	return rows.Scan(&f.Seq, &f.ID, &f.Project, &f.UploadID, &f.Filename, &f.Purpose, &f.Bytes, &f.CRC32C, &f.Parts,
+		&f.CreatedAt, &f.ExpiresAt)
+}
+
+func insertFile(ctx context.Context, q querier, f *uploads.File) error {
+	_, err := q.exec(ctx, `
+		INSERT INTO files (id, project, upload_id, filename, purpose, bytes, crc32c, parts, created_at, expires_at)
+		VALUES ($1, $2, NULLIF($3, ''), $4, $5, $6, $7, $8, $9, $10)`,
+		f.ID, f.Project, f.UploadID, f.Filename, f.Purpose, f.Bytes, f.CRC32C, f.Parts, f.CreatedAt, f.ExpiresAt)
+	return err
+}
+
+func (s *Store) CreateFile(ctx context.Context, f *uploads.File, p *uploads.Part) error {
+	return s.write.write(ctx, func(q querier) error {
+		if err := insertFile(ctx, q, f); err != nil {
+			return err
+		}
+		return insertPart(ctx, q, p)
+	})
+}
+
+func (s *Store) File(ctx context.Context, project, id string, now int64) (*uploads.File, error) {
+	rows, err := s.read.query(ctx, `SELECT `+fileColumns+` FROM files
+		WHERE project = $1 AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, project, id, now)
+	return one(scanFile, rows, err)
+}
+
+func (s *Store) Files(ctx context.Context, project string, p uploads.Page, now int64) ([]uploads.File, error) {
+	return listed(ctx, s.read, scanFile, fileColumns, "files",
+		"deleted_at IS NULL AND (expires_at = 0 OR expires_at > $6)", project, p, now)
+}
+
+func (s *Store) FileParts(ctx context.Context, fileID string) ([]uploads.Part, error) {
+	rows, err := s.read.query(ctx, `SELECT `+partColumns+` FROM parts WHERE file_id = $1 ORDER BY position`, fileID)
+	return all(scanPart, rows, err)
+}
+
+func (s *Store) DeleteFile(ctx context.Context, project, id string, now, due int64) error {
+	return s.write.write(ctx, func(q querier) error {
+		err := change(ctx, q, uploads.ErrConflict, `UPDATE files SET deleted_at = $3
+			WHERE project = $1 AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, project, id, now)
+		if err != nil {
+			return err
+		}
+		return dropFile(ctx, q, id, now, due)
+	})
+}
+
+// dropFile lets go of what a File, just marked deleted, consisted of.
+func dropFile(ctx context.Context, q querier, id string, now, due int64) error {
+	if _, err := q.exec(ctx, `UPDATE uploads SET ended_at = $2 WHERE id = (SELECT upload_id FROM files WHERE id = $1)`, id, now); err != nil {
+		return err
+	}
+	return letGo(ctx, q, `file_id = $1`, id, due)
+}

@@ -1,0 +1,121 @@
+// Package meta keeps the records of package uploads in an SQL database. The
+// statements are one set for all databases; a database brings its schema and
+// the way it runs a write.
+package meta
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+
+	"uploadd/internal/uploads"
+)
+
+// Store implements uploads.Meta.
+type Store struct {
+	read  querier
+	write writer
+	ping  func(context.Context) error
+	close func() error
+}
+
+var _ uploads.Meta = (*Store)(nil)
+
+// querier runs statements, by itself or in a transaction.
+type querier interface {
+	// exec returns how many rows it changed.
+	exec(ctx context.Context, query string, args ...any) (int64, error)
+	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// writer runs do in a transaction of its own, or in one that it shares with
+// others in such a way that each do happens whole or not at all. When write
+// returns nil the transaction is on stable storage. do may run more than once.
+type writer interface {
+	write(ctx context.Context, do func(querier) error) error
+}
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
+
+// Close waits for writes that have begun, and closes the database.
+func (s *Store) Close() error { return s.close() }
+
+// change runs one statement that must change exactly one row, and returns
+// otherwise when it does not.
+func change(ctx context.Context, q querier, otherwise error, query string, args ...any) error {
+	n, err := q.exec(ctx, query, args...)
+	if err == nil && n != 1 {
+		err = otherwise
+	}
+	return err
+}
+
+// all reads the rows of a query.
+func all[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		var v T
+		if err := scan(rows, &v); err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// one reads the only row of a query; none is fs.ErrNotExist.
+func one[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) (*T, error) {
+	list, err := all(scan, rows, err)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fs.ErrNotExist
+	}
+	return &list[0], nil
+}
+
+func scanString(rows *sql.Rows, s *string) error { return rows.Scan(s) }
+func scanInt(rows *sql.Rows, n *int64) error     { return rows.Scan(n) }
+
+// cursor is the place of a record in a list.
+type cursor struct{ createdAt, seq int64 }
+
+func scanCursor(rows *sql.Rows, c *cursor) error { return rows.Scan(&c.createdAt, &c.seq) }
+
+// listed runs the query of a page. The columns and the condition come from this
+// package alone; $1 is the project and $2 the purpose, "" for any.
+func listed[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) error, columns, table, where, project string, p uploads.Page, args ...any) ([]T, error) {
+	query := "SELECT " + columns + " FROM " + table + " WHERE project = $1 AND " + where
+	if p.Purpose != "" {
+		query += " AND purpose = $2"
+	} else {
+		query += " AND $2 = ''"
+	}
+	from := cursor{}
+	direction, compare := "ASC", ">"
+	if p.Desc {
+		direction, compare = "DESC", "<"
+		from = cursor{1 << 62, 1 << 62}
+	}
+	if p.After != "" {
+		rows, err := q.query(ctx, "SELECT created_at, seq FROM "+table+" WHERE project = $1 AND id = $2", project, p.After)
+		at, err := one(scanCursor, rows, err)
+		if err != nil {
+			return nil, err
+		}
+		from = *at
+	}
+	query += " AND (created_at, seq) " + compare + " ($3, $4)" +
+		" ORDER BY created_at " + direction + ", seq " + direction + " LIMIT $5"
+	rows, err := q.query(ctx, query, append([]any{project, p.Purpose, from.createdAt, from.seq, p.Limit}, args...)...)
+	return all(scan, rows, err)
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,138 @@
+package meta
+
+import (
+	"context"
+	"database/sql"
+
+	"uploadd/internal/uploads"
+)
+
+const uploadColumns = `seq, id, project, filename, purpose, mime_type, bytes, status, created_at, expires_at, file_life, COALESCE(file_id, '')`
+
+func scanUpload(rows *sql.Rows, u *uploads.Upload) error {
+	return rows.Scan(&u.Seq, &u.ID, &u.Project, &u.Filename, &u.Purpose, &u.MimeType, &u.Bytes, &u.Status,
+		&u.CreatedAt, &u.ExpiresAt, &u.FileLife, &u.FileID)
+}
+
+func (s *Store) CreateUpload(ctx context.Context, u *uploads.Upload) error {
+	return s.write.write(ctx, func(q querier) error {
+		_, err := q.exec(ctx, `
+			INSERT INTO uploads (id, project, filename, purpose, mime_type, bytes, status, created_at, expires_at, file_life)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			u.ID, u.Project, u.Filename, u.Purpose, u.MimeType, u.Bytes, u.Status, u.CreatedAt, u.ExpiresAt, u.FileLife)
+		return err
+	})
+}
+
+func (s *Store) Upload(ctx context.Context, project, id string) (*uploads.Upload, error) {
+	rows, err := s.read.query(ctx, `SELECT `+uploadColumns+` FROM uploads WHERE project = $1 AND id = $2`, project, id)
+	return one(scanUpload, rows, err)
+}
+
+func (s *Store) Uploads(ctx context.Context, project string, p uploads.Page) ([]uploads.Upload, error) {
+	return listed(ctx, s.read, scanUpload, uploadColumns, "uploads", "1 = 1", project, p)
+}
+
+// swap is the compare-and-swap that takes a pending Upload to its next state.
+// It comes first in its transaction: it decides the race and locks the row.
+func swap(ctx context.Context, q querier, project, id string, now int64, set string, args ...any) error {
+	return change(ctx, q, uploads.ErrConflict,
+		`UPDATE uploads SET `+set+` WHERE project = $1 AND id = $2 AND status = 'pending' AND expires_at > $3`,
+		append([]any{project, id, now}, args...)...)
+}
+
+func (s *Store) AddPart(ctx context.Context, project string, p *uploads.Part, now int64, bounds uploads.Bounds) error {
+	return s.write.write(ctx, func(q querier) error {
+		err := swap(ctx, q, project, p.UploadID, now, `added_bytes = added_bytes + $4, added_parts = added_parts + 1`, p.Bytes)
+		if err != nil {
+			return err
+		}
+		rows, err := q.query(ctx, `SELECT 1 FROM uploads WHERE id = $1 AND (added_bytes > $2 OR added_parts > $3)`,
+			p.UploadID, bounds.Bytes, bounds.Parts)
+		if _, err := one(scanInt, rows, err); !isMissing(err) {
+			if err == nil {
+				err = uploads.ErrTooMuch
+			}
+			return err
+		}
+		return insertPart(ctx, q, p)
+	})
+}
+
+// insertPart takes the Part's key out of the bin and records it.
+func insertPart(ctx context.Context, q querier, p *uploads.Part) error {
+	if err := change(ctx, q, uploads.ErrLostKey, `DELETE FROM bin WHERE key = $1 AND doomed = 0`, p.ID); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, `
+		INSERT INTO parts (id, upload_id, file_id, bytes, crc32c, created_at)
+		VALUES ($1, NULLIF($2, ''), NULLIF($3, ''), $4, $5, $6)`,
+		p.ID, p.UploadID, p.FileID, p.Bytes, p.CRC32C, p.CreatedAt)
+	return err
+}
+
+const partColumns = `seq, id, COALESCE(upload_id, ''), COALESCE(file_id, ''), start, bytes, crc32c, created_at`
+
+func scanPart(rows *sql.Rows, p *uploads.Part) error {
+	return rows.Scan(&p.Seq, &p.ID, &p.UploadID, &p.FileID, &p.Offset, &p.Bytes, &p.CRC32C, &p.CreatedAt)
+}
+
+func (s *Store) Parts(ctx context.Context, uploadID string, p uploads.Page) ([]uploads.Part, error) {
+	direction, compare, from := "ASC", ">", int64(0)
+	if p.Desc {
+		direction, compare, from = "DESC", "<", 1<<62
+	}
+	if p.After != "" {
+		rows, err := s.read.query(ctx, `SELECT seq FROM parts WHERE upload_id = $1 AND id = $2`, uploadID, p.After)
+		seq, err := one(scanInt, rows, err)
+		if err != nil {
+			return nil, err
+		}
+		from = *seq
+	}
+	rows, err := s.read.query(ctx, `SELECT `+partColumns+` FROM parts
+		WHERE upload_id = $1 AND seq `+compare+` $2 ORDER BY seq `+direction+` LIMIT $3`, uploadID, from, p.Limit)
+	return all(scanPart, rows, err)
+}
+
+func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.Part, now, due int64) error {
+	return s.write.write(ctx, func(q querier) error {
+		err := swap(ctx, q, f.Project, f.UploadID, now, `status = 'completed', file_id = $4`, f.ID)
+		if err != nil {
+			return err
+		}
+		if err := insertFile(ctx, q, f); err != nil {
+			return err
+		}
+		for i := range parts {
+			err := change(ctx, q, uploads.ErrConflict, `
+				UPDATE parts SET file_id = $1, position = $2, start = $3
+				WHERE id = $4 AND upload_id = $5 AND file_id IS NULL`,
+				f.ID, i, parts[i].Offset, parts[i].ID, f.UploadID)
+			if err != nil {
+				return err
+			}
+		}
+		return letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due)
+	})
+}
+
+// letGo puts the keys of the Parts that where selects by id into the bin and
+// drops their records.
+func letGo(ctx context.Context, q querier, where, id string, due int64) error {
+	_, err := q.exec(ctx, `INSERT INTO bin (key, due_at) SELECT id, $2 FROM parts WHERE `+where, id, due)
+	if err != nil {
+		return err
+	}
+	_, err = q.exec(ctx, `DELETE FROM parts WHERE `+where, id)
+	return err
+}
+
+func (s *Store) Cancel(ctx context.Context, project, id string, now, due int64) error {
+	return s.write.write(ctx, func(q querier) error {
+		if err := swap(ctx, q, project, id, now, `status = 'cancelled', ended_at = $3`); err != nil {
+			return err
+		}
+		return letGo(ctx, q, `upload_id = $1`, id, due)
+	})
+}
