@@ -1,0 +1,32 @@
+package blob
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// space is the size of the disk and what is free of it, in bytes.
+func (d *Disk) space() (total, free int64, err error) {
+	root, err := d.root.Open(".")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer root.Close()
+	var st syscall.Statfs_t
+	if err := syscall.Fstatfs(int(root.Fd()), &st); err != nil {
+		return 0, 0, fmt.Errorf("free space of %s: %w", root.Name(), err)
+	}
+	return int64(st.Blocks) * int64(st.Bsize), int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+// room refuses a new blob when the disk is all but full.
+func (d *Disk) room() error {
+	_, free, err := d.space()
+	if err != nil {
+		return err
+	}
+	if free < d.reserve {
+		return fmt.Errorf("%d bytes are free and %d are kept in reserve: %w", free, d.reserve, syscall.ENOSPC)
+	}
+	return nil
+}
