@@ -1,0 +1,657 @@
+// Package uploadstest holds what several packages test with: one suite for each
+// interface, which every implementation runs, and stores that check and fail.
+package uploadstest
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"uploadd/api"
+)
+
+// TestAPI holds an implementation of api.API to its contract: the domain by
+// itself, the client in front of a server, the official SDKs. open returns one
+// that acts for a project of which nobody else knows; its limits are the
+// defaults.
+func TestAPI(t *testing.T, open func(*testing.T) api.API) {
+	for name, test := range map[string]func(*testing.T, api.API){
+		"Parts in parallel, order decided at the end": testLifeCycle,
+		"Create refuses bad requests":                 testCreateUploadRefuses,
+		"Parts of every size":                         testPartSizes,
+		"A failed completion changes nothing":         testFailedCompletion,
+		"A completion can be repeated":                testRepeatedCompletion,
+		"Final states are final":                      testFinalStates,
+		"Parts not named are dropped":                 testPartsNotNamed,
+		"An empty file":                               testEmptyFile,
+		"Expiry of files":                             testFileExpiry,
+		"Files":                                       testFiles,
+		"Create file refuses bad requests":            testCreateFileRefuses,
+		"List of files":                               testListFiles,
+		"Content in ranges":                           testContent,
+		"Looking at uploads":                          testLookingAtUploads,
+		"Concurrent ends of an upload":                testConcurrentEnds,
+		"Unknown ids":                                 testUnknownIDs,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+var background = context.Background()
+
+// Must returns v, and ends the test on an error.
+func Must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("unexpected error: %v", err)
+		}
+		return v
+	}
+}
+
+// WantError ends the test unless err is of the kind, and about param ("" for any).
+func WantError(t testing.TB, err error, kind *api.Error, param string) *api.Error {
+	t.Helper()
+	var e *api.Error
+	if !errors.As(err, &e) || !errors.Is(err, kind) {
+		t.Fatalf("got error %v, want one of status %d and code %q", err, kind.Status, kind.Code)
+	}
+	if param != "" && e.Param != param {
+		t.Errorf("error %q is about %q, want %q", e.Message, e.Param, param)
+	}
+	return e
+}
+
+// Random returns n bytes that are always the same for a seed.
+func Random(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b)
+	return b
+}
+
+func create(t testing.TB, a api.API, bytes int64) *api.Upload {
+	t.Helper()
+	return Must(a.CreateUpload(background, api.CreateUploadRequest{
+		Filename: "training.jsonl", Purpose: "fine-tune", Bytes: bytes, MimeType: "text/jsonl",
+	}))(t)
+}
+
+func add(t testing.TB, a api.API, upload string, data []byte) string {
+	t.Helper()
+	return Must(a.AddPart(background, upload, bytes.NewReader(data)))(t).ID
+}
+
+func complete(a api.API, upload string, ids ...string) (*api.Upload, error) {
+	return a.CompleteUpload(background, upload, api.CompleteUploadRequest{PartIDs: ids})
+}
+
+// Read returns the bytes of a File.
+func Read(t testing.TB, a api.API, id string) []byte {
+	t.Helper()
+	c := Must(a.OpenFile(background, id))(t)
+	defer c.Close()
+	return Must(io.ReadAll(c))(t)
+}
+
+func createFile(t testing.TB, a api.API, name, purpose, data string) *api.File {
+	t.Helper()
+	return Must(a.CreateFile(background, strings.NewReader(data), describe(name, purpose)))(t)
+}
+
+func describe(name, purpose string) func() (api.CreateFileRequest, error) {
+	return func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: name, Purpose: purpose}, nil
+	}
+}
+
+func testLifeCycle(t *testing.T, a api.API) {
+	const parts = 16
+	data := Random(1, parts*70_000+11)
+	u := create(t, a, int64(len(data)))
+	if u.Status != api.StatusPending || u.Object != "upload" || u.Bytes != int64(len(data)) || u.File != nil ||
+		u.Filename != "training.jsonl" || u.Purpose != "fine-tune" || u.ExpiresAt != u.CreatedAt+3600 {
+		t.Errorf("created: %+v", u)
+	}
+	if !strings.HasPrefix(u.ID, "upload_") || len(u.ID) != len("upload_")+32 {
+		t.Errorf("id %q is not of OpenAI's shape", u.ID)
+	}
+
+	ids := make([]string, parts+1)
+	var wg sync.WaitGroup
+	for i := range ids {
+		chunk := data[i*70_000 : min((i+1)*70_000, len(data))]
+		wg.Go(func() {
+			p, err := a.AddPart(background, u.ID, bytes.NewReader(chunk))
+			if err != nil {
+				t.Errorf("part %d: %v", i, err)
+				return
+			}
+			if p.Object != "upload.part" || p.UploadID != u.ID || p.CreatedAt < u.CreatedAt {
+				t.Errorf("part %d: %+v", i, p)
+			}
+			ids[i] = p.ID
+		})
+	}
+	wg.Wait()
+	sum := md5.Sum(data)
+	done := Must(a.CompleteUpload(background, u.ID, api.CompleteUploadRequest{PartIDs: ids, MD5: strings.ToUpper(hex.EncodeToString(sum[:]))}))(t)
+	f := done.File
+	if done.Status != api.StatusCompleted || done.ID != u.ID || f == nil {
+		t.Fatalf("completed: %+v", done)
+	}
+	want := &api.File{Object: "file", ID: f.ID, Purpose: "fine-tune", Filename: "training.jsonl",
+		Bytes: int64(len(data)), CreatedAt: u.CreatedAt, Status: "processed"}
+	if diff := cmp.Diff(want, f); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+	if !strings.HasPrefix(f.ID, "file-") || len(f.ID) != len("file-")+22 {
+		t.Errorf("id %q is not of OpenAI's shape", f.ID)
+	}
+	if got := Read(t, a, f.ID); !bytes.Equal(got, data) {
+		t.Errorf("read %d bytes that are not the %d sent", len(got), len(data))
+	}
+	if diff := cmp.Diff(want, Must(a.GetFile(background, f.ID))(t)); diff != "" {
+		t.Errorf("file, looked up (-want +got):\n%s", diff)
+	}
+}
+
+func testCreateUploadRefuses(t *testing.T, a api.API) {
+	good := api.CreateUploadRequest{Filename: "a.txt", Purpose: "assistants", Bytes: 1, MimeType: "text/plain"}
+	for _, tt := range []struct {
+		param  string
+		change func(*api.CreateUploadRequest)
+	}{
+		{"filename", func(r *api.CreateUploadRequest) { r.Filename = "" }},
+		{"filename", func(r *api.CreateUploadRequest) { r.Filename = "a\r\nX: y" }},
+		{"filename", func(r *api.CreateUploadRequest) { r.Filename = "a\x00" }},
+		{"filename", func(r *api.CreateUploadRequest) { r.Filename = "exe\u202Etxt.a" }},
+		{"filename", func(r *api.CreateUploadRequest) { r.Filename = strings.Repeat("a", 10_000) }},
+		{"purpose", func(r *api.CreateUploadRequest) { r.Purpose = "nope" }},
+		{"purpose", func(r *api.CreateUploadRequest) { r.Purpose = "Assistants" }},
+		{"bytes", func(r *api.CreateUploadRequest) { r.Bytes = -1 }},
+		{"bytes", func(r *api.CreateUploadRequest) { r.Bytes = api.MaxUpload + 1 }},
+		{"mime_type", func(r *api.CreateUploadRequest) { r.MimeType = "" }},
+		{"mime_type", func(r *api.CreateUploadRequest) { r.MimeType = "text/html<script>" }},
+		{"mime_type", func(r *api.CreateUploadRequest) { r.MimeType = "text/" + strings.Repeat("a", 1000) }},
+		{"expires_after.anchor", func(r *api.CreateUploadRequest) { r.ExpiresAfter = &api.ExpiresAfter{Anchor: "now", Seconds: 3600} }},
+		{"expires_after.seconds", func(r *api.CreateUploadRequest) {
+			r.ExpiresAfter = &api.ExpiresAfter{Anchor: "created_at", Seconds: 3599}
+		}},
+		{"expires_after.seconds", func(r *api.CreateUploadRequest) {
+			r.ExpiresAfter = &api.ExpiresAfter{Anchor: "created_at", Seconds: 2_592_001}
+		}},
+	} {
+		req := good
+		tt.change(&req)
+		_, err := a.CreateUpload(background, req)
+		WantError(t, err, api.ErrInvalid, tt.param)
+	}
+	for _, change := range []func(*api.CreateUploadRequest){
+		func(r *api.CreateUploadRequest) { r.MimeType = "txt" }, // OpenAI's own example
+		func(r *api.CreateUploadRequest) { r.Bytes = 0 },
+		func(r *api.CreateUploadRequest) { r.Bytes = api.MaxUpload },
+		func(r *api.CreateUploadRequest) { r.Filename = "../../etc/passwd" }, // data, never a path
+		func(r *api.CreateUploadRequest) { r.Filename = "你好 \"1\" 😀.jsonl" },
+		func(r *api.CreateUploadRequest) { r.Purpose = "user_data" },
+		func(r *api.CreateUploadRequest) { r.Purpose = "evals" },
+	} {
+		req := good
+		change(&req)
+		if u := Must(a.CreateUpload(background, req))(t); u.Filename != req.Filename || u.Purpose != req.Purpose || u.Bytes != req.Bytes {
+			t.Errorf("asked for %+v, got %+v", req, u)
+		}
+	}
+}
+
+func testPartSizes(t *testing.T, a api.API) {
+	data := Random(2, 3<<20)
+	u := create(t, a, int64(len(data)))
+	_, err := a.AddPart(background, u.ID, bytes.NewReader(nil))
+	WantError(t, err, api.ErrInvalid, "data")
+	_, err = a.AddPart(background, u.ID, io.MultiReader(bytes.NewReader(data), strings.NewReader("x")))
+	WantError(t, err, api.ErrInvalid, "data")
+	ids := []string{
+		add(t, a, u.ID, data[:1]),
+		add(t, a, u.ID, data[1:4097]),
+		add(t, a, u.ID, data[4097:]),
+	}
+	f := Must(complete(a, u.ID, ids...))(t).File
+	if !bytes.Equal(Read(t, a, f.ID), data) {
+		t.Error("the bytes read are not the bytes sent")
+	}
+	whole := create(t, a, int64(len(data)))
+	f = Must(complete(a, whole.ID, add(t, a, whole.ID, data)))(t).File
+	if !bytes.Equal(Read(t, a, f.ID), data) {
+		t.Error("the bytes read are not the bytes sent")
+	}
+}
+
+func testFailedCompletion(t *testing.T, a api.API) {
+	u, other := create(t, a, 6), create(t, a, 3)
+	p1, p2 := add(t, a, u.ID, []byte("abc")), add(t, a, u.ID, []byte("def"))
+	foreign := add(t, a, other.ID, []byte("def"))
+	for _, tt := range []struct {
+		name, code, md5, param string
+		ids                    []string
+	}{
+		{"unknown part", api.CodeInvalidPart, "", "part_ids", []string{p1, "part_" + strings.Repeat("0", 32)}},
+		{"not an id", api.CodeInvalidPart, "", "part_ids", []string{p1, "'; DROP TABLE parts"}},
+		{"another upload's part", api.CodeInvalidPart, "", "part_ids", []string{p1, foreign}},
+		{"repeated part", api.CodeDuplicatePart, "", "part_ids", []string{p1, p1}},
+		{"too little", api.CodeSizeMismatch, "", "part_ids", []string{p1}},
+		{"nothing", api.CodeSizeMismatch, "", "part_ids", []string{}},
+		{"wrong md5", api.CodeMD5Mismatch, "00000000000000000000000000000000", "md5", []string{p1, p2}},
+		{"md5 of another order", api.CodeMD5Mismatch, "e80b5017098950fc58aad83c8c14978e", "md5", []string{p2, p1}},
+		{"short md5", "", "e80b5017098950fc58aad83c8c14978", "md5", []string{p1, p2}},
+		{"md5 that is none", "", "zzzb5017098950fc58aad83c8c14978e", "md5", []string{p1, p2}},
+	} {
+		_, err := a.CompleteUpload(background, u.ID, api.CompleteUploadRequest{PartIDs: tt.ids, MD5: tt.md5})
+		if e := WantError(t, err, api.ErrInvalid, tt.param); e.Code != tt.code {
+			t.Errorf("%s: code %q, want %q", tt.name, e.Code, tt.code)
+		}
+	}
+	done := Must(a.CompleteUpload(background, u.ID,
+		api.CompleteUploadRequest{PartIDs: []string{p1, p2}, MD5: "e80b5017098950fc58aad83c8c14978e"}))(t)
+	if got := Read(t, a, done.File.ID); string(got) != "abcdef" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func testRepeatedCompletion(t *testing.T, a api.API) {
+	u := create(t, a, 4)
+	p1, p2 := add(t, a, u.ID, []byte("ab")), add(t, a, u.ID, []byte("cd"))
+	first := Must(complete(a, u.ID, p2, p1))(t)
+	again := Must(complete(a, u.ID, p2, p1))(t)
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("the second answer differs (-first +second):\n%s", diff)
+	}
+	_, err := complete(a, u.ID, p1, p2)
+	e := WantError(t, err, api.ErrState, "upload_id")
+	if !strings.Contains(e.Message, "completed") {
+		t.Errorf("message %q does not name the state", e.Message)
+	}
+	if got := Read(t, a, first.File.ID); string(got) != "cdab" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func testFinalStates(t *testing.T, a api.API) {
+	u := create(t, a, 1)
+	p := add(t, a, u.ID, []byte("x"))
+	cancelled := Must(a.CancelUpload(background, u.ID))(t)
+	if cancelled.Status != api.StatusCancelled || cancelled.File != nil {
+		t.Errorf("cancelled: %+v", cancelled)
+	}
+	if diff := cmp.Diff(cancelled, Must(a.CancelUpload(background, u.ID))(t)); diff != "" {
+		t.Errorf("the second answer differs (-first +second):\n%s", diff)
+	}
+	state := func(err error, want string) {
+		t.Helper()
+		if e := WantError(t, err, api.ErrState, "upload_id"); !strings.Contains(e.Message, want) {
+			t.Errorf("message %q does not name the state %q", e.Message, want)
+		}
+	}
+	_, err := a.AddPart(background, u.ID, strings.NewReader("x"))
+	state(err, "cancelled")
+	_, err = complete(a, u.ID, p)
+	state(err, "cancelled")
+
+	u = create(t, a, 1)
+	p = add(t, a, u.ID, []byte("x"))
+	Must(complete(a, u.ID, p))(t)
+	_, err = a.AddPart(background, u.ID, strings.NewReader("x"))
+	state(err, "completed")
+	_, err = a.CancelUpload(background, u.ID)
+	state(err, "completed")
+}
+
+// Lost responses make clients send a part again.
+func testPartsNotNamed(t *testing.T, a api.API) {
+	u := create(t, a, 4)
+	add(t, a, u.ID, []byte("abcd"))
+	p1 := add(t, a, u.ID, []byte("ab"))
+	add(t, a, u.ID, []byte("ab"))
+	p2 := add(t, a, u.ID, []byte("cd"))
+	add(t, a, u.ID, []byte("cd"))
+	f := Must(complete(a, u.ID, p1, p2))(t).File
+	if got := Read(t, a, f.ID); string(got) != "abcd" || f.Bytes != 4 {
+		t.Errorf("read %q of %+v", got, f)
+	}
+}
+
+func testEmptyFile(t *testing.T, a api.API) {
+	u := create(t, a, 0)
+	_, err := a.AddPart(background, u.ID, strings.NewReader("x"))
+	WantError(t, err, api.ErrInvalid, "data")
+	f := Must(a.CompleteUpload(background, u.ID, api.CompleteUploadRequest{PartIDs: []string{}, MD5: "d41d8cd98f00b204e9800998ecf8427e"}))(t).File
+	if got := Read(t, a, f.ID); len(got) != 0 || f.Bytes != 0 {
+		t.Errorf("read %q of %+v", got, f)
+	}
+	f = createFile(t, a, "empty.txt", "user_data", "")
+	if got := Read(t, a, f.ID); len(got) != 0 || f.Bytes != 0 {
+		t.Errorf("read %q of %+v", got, f)
+	}
+}
+
+func testFileExpiry(t *testing.T, a api.API) {
+	for _, tt := range []struct {
+		purpose string
+		after   *api.ExpiresAfter
+		want    int64
+	}{
+		{"user_data", nil, 0},
+		{"batch", nil, 2_592_000},
+		{"batch", &api.ExpiresAfter{Anchor: "created_at", Seconds: 3600}, 3600},
+		{"vision", &api.ExpiresAfter{Anchor: "created_at", Seconds: 2_592_000}, 2_592_000},
+	} {
+		u := Must(a.CreateUpload(background, api.CreateUploadRequest{
+			Filename: "f", Purpose: tt.purpose, Bytes: 1, MimeType: "text/plain", ExpiresAfter: tt.after}))(t)
+		done := Must(complete(a, u.ID, add(t, a, u.ID, []byte("x"))))(t).File
+		direct := Must(a.CreateFile(background, strings.NewReader("x"), func() (api.CreateFileRequest, error) {
+			return api.CreateFileRequest{Filename: "f", Purpose: tt.purpose, ExpiresAfter: tt.after}, nil
+		}))(t)
+		for _, f := range []*api.File{done, direct} {
+			if tt.want == 0 && f.ExpiresAt != nil {
+				t.Errorf("%s: expires at %d, want never", tt.purpose, *f.ExpiresAt)
+			}
+			if tt.want != 0 && (f.ExpiresAt == nil || *f.ExpiresAt != f.CreatedAt+tt.want) {
+				t.Errorf("%s, %+v: %+v does not expire after %d s", tt.purpose, tt.after, f, tt.want)
+			}
+		}
+	}
+}
+
+func testFiles(t *testing.T, a api.API) {
+	for i, purpose := range api.Purposes { // the owner reads files of every purpose
+		body := fmt.Sprintf("line %d\r\n--\r\n", i)
+		f := createFile(t, a, "你好 \"quoted\".jsonl", purpose, body)
+		if f.Filename != "你好 \"quoted\".jsonl" || f.Purpose != purpose || f.Bytes != int64(len(body)) || f.Status != "processed" {
+			t.Errorf("created: %+v", f)
+		}
+		if got := Read(t, a, f.ID); string(got) != body {
+			t.Errorf("%s: read %q, want %q", purpose, got, body)
+		}
+		if diff := cmp.Diff(f, Must(a.GetFile(background, f.ID))(t)); diff != "" {
+			t.Errorf("looked up (-created +got):\n%s", diff)
+		}
+		deleted := Must(a.DeleteFile(background, f.ID))(t)
+		if diff := cmp.Diff(&api.DeletedFile{Object: "file", Deleted: true, ID: f.ID}, deleted); diff != "" {
+			t.Errorf("deleted (-want +got):\n%s", diff)
+		}
+		unknownFile(t, a, f.ID)
+	}
+	large := Random(3, 5<<20)
+	f := Must(a.CreateFile(background, bytes.NewReader(large), describe("large", "user_data")))(t)
+	if !bytes.Equal(Read(t, a, f.ID), large) {
+		t.Error("the bytes read are not the bytes sent")
+	}
+
+	// A File made by an Upload is deleted like any other; completing the Upload
+	// again cannot bring it back.
+	u := create(t, a, 1)
+	p := add(t, a, u.ID, []byte("x"))
+	id := Must(complete(a, u.ID, p))(t).File.ID
+	Must(a.DeleteFile(background, id))(t)
+	unknownFile(t, a, id)
+	_, err := complete(a, u.ID, p)
+	WantError(t, err, api.ErrState, "upload_id")
+}
+
+func unknownFile(t *testing.T, a api.API, id string) {
+	t.Helper()
+	_, err := a.GetFile(background, id)
+	e := WantError(t, err, api.ErrNotFound, "id")
+	if want := "No such File object: " + id; e.Message != want {
+		t.Errorf("message %q, want %q", e.Message, want)
+	}
+	_, err = a.DeleteFile(background, id)
+	WantError(t, err, api.ErrNotFound, "id")
+	c, err := a.OpenFile(background, id)
+	if err == nil { // over HTTP it may show with the first read only
+		_, err = c.Read(make([]byte, 1))
+		c.Close()
+	}
+	WantError(t, err, api.ErrNotFound, "id")
+}
+
+func testCreateFileRefuses(t *testing.T, a api.API) {
+	_, err := a.CreateFile(background, strings.NewReader("x"), describe("a.txt", "world_domination"))
+	e := WantError(t, err, api.ErrInvalid, "purpose")
+	const want = "'world_domination' is not one of ['fine-tune', 'assistants', 'batch', 'user_data', 'vision', 'evals'] - 'purpose'"
+	if e.Message != want || e.Code != "" || e.Type != "invalid_request_error" {
+		t.Errorf("got %+v, want OpenAI's %q", e, want)
+	}
+	_, err = a.CreateFile(background, strings.NewReader("x"), func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: "a", Purpose: "batch", ExpiresAfter: &api.ExpiresAfter{Anchor: "created_at", Seconds: 60}}, nil
+	})
+	WantError(t, err, api.ErrInvalid, "expires_after.seconds")
+	if l := Must(a.ListFiles(background, api.ListQuery{}))(t); len(l.Data) != 0 {
+		t.Errorf("files that were refused are listed: %+v", l.Data)
+	}
+}
+
+func testListFiles(t *testing.T, a api.API) {
+	empty := Must(a.ListFiles(background, api.ListQuery{}))(t)
+	if empty.Object != "list" || len(empty.Data) != 0 || empty.HasMore || empty.FirstID != nil || empty.LastID != nil {
+		t.Errorf("empty list: %+v", empty)
+	}
+	var ids []string // oldest first
+	for i := range 25 {
+		ids = append(ids, createFile(t, a, fmt.Sprint("f", i), []string{"batch", "vision"}[i%2], "x").ID)
+	}
+	newest := slices.Clone(ids)
+	slices.Reverse(newest)
+	list := func(q api.ListQuery) ([]string, *api.List[api.File]) {
+		t.Helper()
+		l := Must(a.ListFiles(background, q))(t)
+		var got []string
+		for _, f := range l.Data {
+			got = append(got, f.ID)
+		}
+		if len(got) > 0 && (*l.FirstID != got[0] || *l.LastID != got[len(got)-1]) {
+			t.Errorf("first_id %s, last_id %s of %v", *l.FirstID, *l.LastID, got)
+		}
+		return got, l
+	}
+	want := func(q api.ListQuery, ids []string, more bool) {
+		t.Helper()
+		got, l := list(q)
+		if !slices.Equal(got, ids) || l.HasMore != more {
+			t.Errorf("%+v: got %v, more %v; want %v, more %v", q, got, l.HasMore, ids, more)
+		}
+	}
+	want(api.ListQuery{}, newest, false)
+	want(api.ListQuery{Order: "asc"}, ids, false)
+	want(api.ListQuery{Limit: 25}, newest, false)
+	want(api.ListQuery{Limit: 24}, newest[:24], true)
+	want(api.ListQuery{After: newest[23]}, newest[24:], false)
+	want(api.ListQuery{After: newest[24]}, nil, false) // what the Java SDK asks at the end
+	want(api.ListQuery{After: ids[3], Order: "asc", Limit: 2}, ids[4:6], true)
+	want(api.ListQuery{Purpose: "batch", Order: "asc", Limit: 2}, []string{ids[0], ids[2]}, true)
+	want(api.ListQuery{Purpose: "batch", Order: "asc", After: ids[21]}, []string{ids[22], ids[24]}, false)
+	want(api.ListQuery{Purpose: "unheard-of"}, nil, false)
+	var walked []string
+	for q := (api.ListQuery{Limit: 1}); ; {
+		page, l := list(q)
+		if walked = append(walked, page...); !l.HasMore {
+			break
+		}
+		q.After = *l.LastID
+	}
+	if !slices.Equal(walked, newest) {
+		t.Errorf("walked one by one: %v, want %v", walked, newest)
+	}
+	// A file deleted while somebody pages keeps its place.
+	Must(a.DeleteFile(background, newest[10]))(t)
+	want(api.ListQuery{After: newest[10], Limit: 3}, newest[11:14], true)
+	want(api.ListQuery{After: newest[8], Limit: 3}, []string{newest[9], newest[11], newest[12]}, true)
+	for _, tt := range []struct {
+		q     api.ListQuery
+		param string
+	}{
+		{api.ListQuery{Limit: 10_001}, "limit"},
+		{api.ListQuery{Limit: -1}, "limit"},
+		{api.ListQuery{Order: "up"}, "order"},
+		{api.ListQuery{After: "nonsense"}, "after"},
+		{api.ListQuery{After: "file-0000000000000000000000"}, "after"},
+	} {
+		_, err := a.ListFiles(background, tt.q)
+		WantError(t, err, api.ErrInvalid, tt.param)
+	}
+}
+
+func testContent(t *testing.T, a api.API) {
+	data := Random(4, 300_000)
+	u := create(t, a, int64(len(data)))
+	var ids []string
+	cuts := []int{0, 1, 2, 1000, 65_536, 65_537, 299_999, 300_000}
+	for i := range len(cuts) - 1 {
+		ids = append(ids, add(t, a, u.ID, data[cuts[i]:cuts[i+1]]))
+	}
+	c := Must(a.OpenFile(background, Must(complete(a, u.ID, ids...))(t).File.ID))(t)
+	defer c.Close()
+	if c.File().Bytes != int64(len(data)) {
+		t.Errorf("content describes %+v", c.File())
+	}
+	if end := Must(c.Seek(0, io.SeekEnd))(t); end != int64(len(data)) {
+		t.Errorf("the end is at %d, want %d", end, len(data))
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("read at the end: %d, %v", n, err)
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for i := range 30 {
+		from := cuts[i%len(cuts)]
+		if i >= len(cuts) {
+			from = rnd.IntN(len(data))
+		}
+		n := min(len(data)-from, 1+rnd.IntN(70_000))
+		Must(c.Seek(int64(from), io.SeekStart))(t)
+		got := make([]byte, n)
+		if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, data[from:from+n]) {
+			t.Fatalf("bytes %d to %d: not what was sent (%v)", from, from+n, err)
+		}
+	}
+}
+
+func testLookingAtUploads(t *testing.T, a api.API) {
+	var ids []string
+	for range 3 {
+		ids = append(ids, create(t, a, 5).ID)
+	}
+	l := Must(a.ListUploads(background, api.ListQuery{Limit: 2}))(t)
+	if len(l.Data) != 2 || !l.HasMore || l.Data[0].ID != ids[2] || *l.LastID != ids[1] || l.Object != "list" {
+		t.Errorf("uploads: %+v", l)
+	}
+	l = Must(a.ListUploads(background, api.ListQuery{After: ids[1]}))(t)
+	if len(l.Data) != 1 || l.HasMore || l.Data[0].ID != ids[0] {
+		t.Errorf("uploads: %+v", l)
+	}
+	id := ids[0]
+	p1, p2 := add(t, a, id, []byte("12345")), add(t, a, id, []byte("123456789")[:4])
+	parts := Must(a.ListParts(background, id, api.ListQuery{Order: "asc"}))(t)
+	if len(parts.Data) != 2 || parts.Data[0].ID != p1 || parts.Data[1].ID != p2 || parts.Data[1].Bytes != 4 ||
+		parts.Data[1].UploadID != id || parts.Data[1].Object != "upload.part" {
+		t.Errorf("parts: %+v", parts)
+	}
+	page := Must(a.ListParts(background, id, api.ListQuery{Order: "asc", Limit: 1}))(t)
+	if len(page.Data) != 1 || !page.HasMore || *page.LastID != p1 {
+		t.Errorf("first page of parts: %+v", page)
+	}
+	page = Must(a.ListParts(background, id, api.ListQuery{Order: "asc", After: p1}))(t)
+	if len(page.Data) != 1 || page.HasMore || page.Data[0].ID != p2 {
+		t.Errorf("second page of parts: %+v", page)
+	}
+	if u := Must(a.GetUpload(background, id))(t); u.Status != api.StatusPending || u.File != nil {
+		t.Errorf("pending: %+v", u)
+	}
+	done := Must(complete(a, id, p1))(t)
+	if diff := cmp.Diff(done, Must(a.GetUpload(background, id))(t)); diff != "" {
+		t.Errorf("completed, looked up (-completed +got):\n%s", diff)
+	}
+	if parts := Must(a.ListParts(background, id, api.ListQuery{}))(t); len(parts.Data) != 1 || parts.Data[0].ID != p1 {
+		t.Errorf("parts of the completed upload: %+v", parts)
+	}
+	Must(a.CancelUpload(background, ids[1]))(t)
+	if u := Must(a.GetUpload(background, ids[1]))(t); u.Status != api.StatusCancelled {
+		t.Errorf("cancelled: %+v", u)
+	}
+}
+
+func testConcurrentEnds(t *testing.T, a api.API) {
+	for round := range 10 {
+		u := create(t, a, 2)
+		p1, p2 := add(t, a, u.ID, []byte("a")), add(t, a, u.ID, []byte("b"))
+		files := map[string]bool{}
+		var cancelled, completed int
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				if round%2 == 1 && i == 3 {
+					_, err := a.CancelUpload(background, u.ID)
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						cancelled++
+					} else if !errors.Is(err, api.ErrState) {
+						t.Errorf("cancel: %v", err)
+					}
+					return
+				}
+				done, err := complete(a, u.ID, p1, p2)
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					completed++
+					files[done.File.ID] = true
+				} else if !errors.Is(err, api.ErrState) {
+					t.Errorf("complete: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if len(files)+cancelled != 1 {
+			t.Errorf("%d files and %d cancellations of one upload", len(files), cancelled)
+		}
+		if cancelled == 0 && round%2 == 0 && completed != 8 {
+			t.Errorf("%d of 8 completions with the same parts succeeded", completed)
+		}
+	}
+}
+
+func testUnknownIDs(t *testing.T, a api.API) {
+	for _, id := range []string{"upload_" + strings.Repeat("0", 32), "upload_abc123", "x"} {
+		_, err := a.GetUpload(background, id)
+		e := WantError(t, err, api.ErrNotFound, "upload_id")
+		if want := "No such Upload object: " + id; e.Message != want {
+			t.Errorf("message %q, want %q", e.Message, want)
+		}
+		_, err = a.AddPart(background, id, strings.NewReader("x"))
+		WantError(t, err, api.ErrNotFound, "upload_id")
+		_, err = a.ListParts(background, id, api.ListQuery{})
+		WantError(t, err, api.ErrNotFound, "upload_id")
+		_, err = complete(a, id, "part_0")
+		WantError(t, err, api.ErrNotFound, "upload_id")
+		_, err = a.CancelUpload(background, id)
+		WantError(t, err, api.ErrNotFound, "upload_id")
+	}
+	for _, id := range []string{"file-0000000000000000000000", "file-abc", "fake_id"} {
+		unknownFile(t, a, id)
+	}
+}
