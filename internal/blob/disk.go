@@ -154,7 +154,8 @@ func (d *Disk) Open(_ context.Context, key string, off, n int64) (io.ReadCloser,
 	if err != nil {
 		return nil, err
 	}
-	f, err := d.root.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	// O_NONBLOCK: opening a FIFO that somebody planted must not wait.
+	f, err := d.root.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

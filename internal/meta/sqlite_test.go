@@ -1,0 +1,127 @@
+package meta
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"uploadd/internal/uploads"
+	"uploadd/internal/uploads/uploadstest"
+)
+
+func open(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := OpenSQLite(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestSQLite(t *testing.T) {
+	uploadstest.TestMeta(t, func(t *testing.T) uploads.Meta { return open(t, filepath.Join(t.TempDir(), "x.db")) })
+}
+
+// What survives a loss of power depends on these settings alone.
+func TestSQLiteDurability(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+	err := s.write.write(t.Context(), func(q querier) error {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} {
+			rows, err := q.query(t.Context(), "PRAGMA "+pragma)
+			got, err := one(scanString, rows, err)
+			if err != nil {
+				return err
+			}
+			if *got != want {
+				t.Errorf("%s is %s, want %s", pragma, *got, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSQLiteLaterVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	err := s.write.write(t.Context(), func(q querier) error {
+		_, err := q.exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if _, err := OpenSQLite(t.Context(), path); err == nil || !strings.Contains(err.Error(), "999") {
+		t.Errorf("a database of a later version: %v", err)
+	}
+}
+
+func TestSQLiteReadOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	w := open(t, path)
+	if err := w.Reserve(t.Context(), []string{"part_1"}, 5); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenSQLiteReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if bin, err := r.Bin(t.Context(), "", 9); err != nil || len(bin) != 1 {
+		t.Errorf("bin: %v, %v", bin, err)
+	}
+	if err := r.Forget(t.Context(), []string{"part_1"}); err == nil {
+		t.Error("a database open for reading was written")
+	}
+}
+
+func TestSQLiteClosed(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reserve(t.Context(), []string{"part_1"}, 5); !errors.Is(err, uploads.ErrUnavailable) {
+		t.Errorf("a write after Close: %v", err)
+	}
+}
+
+// Lists must not look at what is not on their page, however many files there are.
+func TestQueriesUseIndexes(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+	for name, query := range map[string]string{
+		"expired uploads": `SELECT 1` + expiredUploads,
+		"expired files":   `SELECT 1` + expiredFiles,
+		"ended uploads":   `SELECT 1` + endedUploads,
+		"deleted files":   `SELECT 1` + deletedFiles,
+		"bin":             `SELECT 1 FROM bin WHERE due_at <= $1`,
+		"files": `SELECT id FROM files WHERE project = 'p' AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > 5) AND '' = ''
+			AND (created_at, seq) < ($1, 7) ORDER BY created_at DESC, seq DESC LIMIT 100`,
+		"files of a purpose": `SELECT id FROM files WHERE project = 'p' AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > 5) AND purpose = 'x'
+			AND (created_at, seq) < ($1, 7) ORDER BY created_at DESC, seq DESC LIMIT 100`,
+		"uploads":         `SELECT id FROM uploads WHERE project = 'p' AND (created_at, seq) > ($1, 7) ORDER BY created_at, seq LIMIT 100`,
+		"parts of upload": `SELECT id FROM parts WHERE upload_id = $1 AND seq > 5 ORDER BY seq LIMIT 10`,
+		"parts of file":   `SELECT id FROM parts WHERE file_id = $1 ORDER BY position`,
+	} {
+		rows, err := s.read.query(t.Context(), `EXPLAIN QUERY PLAN `+query, 1)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(detail, "SCAN") || strings.Contains(detail, "TEMP B-TREE") {
+				t.Errorf("%s: %s", name, detail)
+			}
+		}
+		rows.Close()
+	}
+}
