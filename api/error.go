@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 )
@@ -69,15 +68,13 @@ const (
 // Errorf makes an error of kind, whose status and code it takes. param names
 // the field at fault, "" for none.
 func Errorf(kind *Error, param, format string, args ...any) *Error {
-	wrapped := fmt.Errorf(format, args...)
 	e := &Error{
 		Status:     kind.Status,
-		Message:    wrapped.Error(),
+		Message:    fmt.Sprintf(format, args...),
 		Type:       TypeInvalidRequest,
 		Param:      param,
 		Code:       kind.Code,
 		RetryAfter: kind.RetryAfter,
-		cause:      errors.Unwrap(wrapped),
 	}
 	if kind.Status >= 500 {
 		e.Type = TypeServer
@@ -97,6 +94,13 @@ func (e *Error) WithRetryAfter(seconds int) *Error {
 	return e
 }
 
+// Because sets what caused e, for errors.Is and the log: it is no part of the
+// message, which the caller sees. It returns e.
+func (e *Error) Because(cause error) *Error {
+	e.cause = cause
+	return e
+}
+
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return http.StatusText(e.Status)
@@ -110,7 +114,7 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Message == "" && t.Status == e.Status && (t.Code == "" || t.Code == e.Code)
 }
 
-// Unwrap returns what %w in Errorf wrapped: for the log, never for the wire.
+// Unwrap returns the cause: for the log, never for the wire.
 func (e *Error) Unwrap() error { return e.cause }
 
 // MarshalJSON writes all four keys, null for an empty param or code.
