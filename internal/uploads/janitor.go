@@ -59,7 +59,7 @@ func (s *Service) Recover(ctx context.Context) error {
 
 // Clean does all that is due: it ends what is past its time, deletes the blobs
 // that are due in the bin, and forgets what ended long ago. It returns how many
-// blobs it deleted.
+// keys left the bin; under some of them nothing was ever stored.
 func (s *Service) Clean(ctx context.Context) (deleted int, err error) {
 	now := s.now()
 	err = repeat(func() (int, error) { return s.Meta.Expire(ctx, now, s.due(now), janitorBatch) })

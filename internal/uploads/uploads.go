@@ -109,10 +109,10 @@ func storeError(err error) error {
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return api.Errorf(api.ErrStorageFull, "", "The server's storage is full.").
-			WithCode(api.CodeStorageFull).WithRetryAfter(5)
+			WithCode(api.CodeStorageFull).WithRetryAfter(5).Because(err)
 	case errors.Is(err, ErrUnavailable):
-		return api.Errorf(api.ErrUnavailable, "", "The server's storage is not available at present: %w", err).
-			WithRetryAfter(2)
+		return api.Errorf(api.ErrUnavailable, "", "The server's storage is not available at present.").
+			WithRetryAfter(2).Because(err)
 	}
 	return err
 }
