@@ -1,0 +1,92 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"uploadd/api"
+)
+
+// body reads a request's body under deadlines that move with it, and says what
+// went wrong in terms that the client may see.
+type body struct {
+	io.ReadCloser
+	control *http.ResponseController
+
+	n      int64 // bytes read
+	begun  bool
+	done   bool // read to its end, or failed
+	failed error
+
+	window time.Time // when the present rate period began
+	before int64     // bytes read by then
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.failed != nil {
+		return 0, b.failed
+	}
+	now := time.Now()
+	if !b.begun {
+		b.begun, b.window = true, now
+	} else if now.Sub(b.window) > ratePeriod {
+		if b.n-b.before < rateFloor {
+			return 0, b.fail(api.Errorf(api.ErrTimeout, "",
+				"The body comes in too slowly: %d bytes in %d seconds, and %d are the minimum.",
+				b.n-b.before, int(now.Sub(b.window).Seconds()), rateFloor))
+		}
+		b.window, b.before = now, b.n
+	}
+	setDeadline(b.control.SetReadDeadline, stepTimeout)
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	switch {
+	case err == nil:
+	case err == io.EOF:
+		b.done = true
+		// net/http goes on reading in the background, to notice a client that
+		// leaves; a deadline would look to it as if it had.
+		setDeadline(b.control.SetReadDeadline, 0)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = b.fail(api.Errorf(api.ErrTimeout, "", "Nothing of the body came in for %d seconds.", int(stepTimeout.Seconds())))
+	default:
+		err = b.fail(api.Errorf(api.ErrInvalid, "", "The body breaks off after %d bytes.", b.n).Because(err))
+	}
+	return n, err
+}
+
+func (b *body) fail(err error) error {
+	b.done, b.failed = true, err
+	return err
+}
+
+// The most that is read of a body whose request has been answered already.
+const (
+	drainBytes = 128 << 20
+	drainTime  = 20 * time.Second
+)
+
+// drain reads what the client still sends. Many clients look for the answer only
+// once they have sent everything: cut off before, they see a broken connection,
+// not the answer, and try again.
+func (b *body) drain() {
+	if b.done || b.failed != nil {
+		return
+	}
+	end := time.Now().Add(drainTime)
+	buf := largeBuffers.Get().(*[]byte)
+	defer largeBuffers.Put(buf)
+	for left := int64(drainBytes); left > 0 && time.Now().Before(end); {
+		if b.control.SetReadDeadline(end) != nil {
+			return
+		}
+		n, err := b.ReadCloser.Read(*buf)
+		if err != nil {
+			return
+		}
+		left -= int64(n)
+	}
+}

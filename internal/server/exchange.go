@@ -1,0 +1,157 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"uploadd/api"
+)
+
+// exchange is one request and its answer. As the ResponseWriter of the handlers
+// it knows what was sent, and it keeps the deadlines: there is none for the
+// whole, which would cut an honest slow transfer, but one for each step.
+type exchange struct {
+	http.ResponseWriter
+	request *http.Request
+	control *http.ResponseController
+	body    *body
+
+	id     string
+	start  time.Time
+	status int // 0 until the header is sent
+	sent   int64
+	err    error // what the handler failed with, for the log
+}
+
+const (
+	// stepTimeout is how long a client may take to send or take anything at all.
+	stepTimeout = 60 * time.Second
+	// A body must come in at rateFloor bytes in every ratePeriod.
+	ratePeriod = 30 * time.Second
+	rateFloor  = 30 << 10
+)
+
+// begin starts an exchange and sets the headers that every answer has.
+func begin(w http.ResponseWriter, r *http.Request) *exchange {
+	var id [16]byte
+	rand.Read(id[:])
+	x := &exchange{
+		ResponseWriter: w,
+		control:        http.NewResponseController(w),
+		id:             "req_" + hex.EncodeToString(id[:]),
+		start:          time.Now(),
+	}
+	x.body = &body{ReadCloser: r.Body, control: x.control, done: r.Body == http.NoBody}
+	x.request = r.WithContext(r.Context())
+	x.request.Body = x.body
+	h := w.Header()
+	h.Set("X-Request-Id", x.id)
+	h.Set("Openai-Version", "2020-10-01")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox") // no answer is a page
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	return x
+}
+
+// end logs the exchange, after a panic too: that is an internal error of this
+// request alone, and cuts the connection if an answer had begun.
+func (s *server) end(x *exchange) {
+	failure := recover()
+	if failure != nil && failure != http.ErrAbortHandler {
+		s.Log.Error("a handler panicked", "request_id", x.id, "panic", failure, "stack", string(debug.Stack()))
+		if x.status == 0 {
+			fail(x, x.request, errors.New("a handler panicked"))
+			failure = nil
+		}
+	}
+	level := slog.LevelInfo
+	if x.status >= 500 || failure != nil {
+		level = slog.LevelError
+	}
+	attrs := []any{
+		"request_id", x.id, "method", x.request.Method, "path", x.request.URL.Path, "status", x.status,
+		"in", x.body.n, "out", x.sent, "ms", time.Since(x.start).Milliseconds(), "remote", x.request.RemoteAddr,
+	}
+	if x.err != nil {
+		attrs = append(attrs, "err", x.err.Error())
+		if known := (*api.Error)(nil); errors.As(x.err, &known) && known.Unwrap() != nil {
+			attrs = append(attrs, "cause", known.Unwrap().Error())
+		}
+	}
+	s.Log.Log(x.request.Context(), level, "request", attrs...)
+	if failure != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// Unwrap lets http.ResponseController through.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 {
+		x.status = status
+		x.Header().Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(x.start).Milliseconds(), 10))
+		x.arm()
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// arm gives the client another stepTimeout to take what is written next.
+func (x *exchange) arm() { setDeadline(x.control.SetWriteDeadline, stepTimeout) }
+
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+	n, err := x.ResponseWriter.Write(p)
+	x.sent += int64(n)
+	return n, err
+}
+
+// largeBuffers are for downloads: net/http by itself copies 32 KiB at a time.
+var largeBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+
+// ReadFrom sends all of r, with a deadline for each piece.
+func (x *exchange) ReadFrom(r io.Reader) (total int64, err error) {
+	buf := largeBuffers.Get().(*[]byte)
+	defer largeBuffers.Put(buf)
+	for {
+		n, rerr := r.Read(*buf)
+		if n > 0 {
+			x.arm()
+			w, err := x.Write((*buf)[:n])
+			total += int64(w)
+			if err != nil {
+				return total, err
+			}
+		}
+		if rerr == io.EOF {
+			return total, nil
+		}
+		if rerr != nil {
+			return total, rerr
+		}
+	}
+}
+
+// setDeadline moves a deadline on. A ResponseWriter without deadlines is one
+// of a test; the connection of a server has them, which a test makes sure of.
+func setDeadline(set func(time.Time) error, after time.Duration) {
+	var at time.Time
+	if after > 0 {
+		at = time.Now().Add(after)
+	}
+	if err := set(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return // the connection is gone, as the next read or write will say
+	}
+}

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"uploadd/api"
+)
+
+func createFile(a api.API, r *http.Request) (any, error) {
+	f, err := newForm(r, "file")
+	if err != nil {
+		return nil, err
+	}
+	return a.CreateFile(r.Context(), f, f.describeFile)
+}
+
+func listFiles(a api.API, r *http.Request) (any, error) {
+	q, err := listQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.ListFiles(r.Context(), q)
+}
+
+func getFile(a api.API, r *http.Request) (any, error) {
+	return a.GetFile(r.Context(), r.PathValue("id"))
+}
+
+func deleteFile(a api.API, r *http.Request) (any, error) {
+	return a.DeleteFile(r.Context(), r.PathValue("id"))
+}
+
+// getContent sends a File, or a range of it (RFC 9110, section 14), as a
+// download: whatever it is, no browser shows it as a page of this server.
+func getContent(a api.API, w http.ResponseWriter, r *http.Request) error {
+	opened, err := a.OpenFile(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	c := &watched{Content: opened}
+	f := c.File()
+
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", disposition(f.Filename))
+	h.Set("ETag", `"`+f.ID+`"`) // a File never changes, and its id is not used again
+	if sum, known := c.CRC32C(); known {
+		digest := binary.BigEndian.AppendUint32(nil, sum)
+		h.Set("Repr-Digest", "crc32c=:"+base64.StdEncoding.EncodeToString(digest)+":")
+	}
+	// Units other than bytes are to be ignored. So may several ranges in one
+	// request be, and are: no client of this API asks for them, and attackers do.
+	if unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "="); !strings.EqualFold(unit, "bytes") || strings.Contains(ranges, ",") {
+		r.Header.Del("Range")
+	}
+	p := &refusal{ResponseWriter: w}
+	http.ServeContent(p, r, "", time.Unix(f.CreatedAt, 0), c)
+	switch {
+	case p.status == http.StatusRequestedRangeNotSatisfiable:
+		return api.Errorf(api.ErrRange, "", "The range '%.100s' lies outside of the %d bytes of file %s.", r.Header.Get("Range"), f.Bytes, f.ID)
+	case p.status != 0:
+		return api.Errorf(&api.Error{Status: p.status}, "", "A precondition of the request does not hold for file %s.", f.ID)
+	}
+	return c.err
+}
+
+// watched remembers that reading failed. ServeContent does not tell, and the
+// answer, begun by then, must break off visibly.
+type watched struct {
+	api.Content
+	err error
+}
+
+func (c *watched) Read(p []byte) (int, error) {
+	n, err := c.Content.Read(p)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
+// refusal keeps back the plain-text errors of http.ServeContent, for which this
+// API has a shape of its own.
+type refusal struct {
+	http.ResponseWriter
+	status int
+}
+
+func (p *refusal) WriteHeader(status int) {
+	if status == http.StatusRequestedRangeNotSatisfiable || status == http.StatusPreconditionFailed {
+		p.status = status
+		return
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *refusal) Write(b []byte) (int, error) {
+	if p.status != 0 {
+		return len(b), nil
+	}
+	return p.ResponseWriter.Write(b)
+}
+
+// ReadFrom keeps the way of large pieces open: io.Copy looks for it.
+func (p *refusal) ReadFrom(r io.Reader) (int64, error) {
+	if p.status != 0 {
+		return io.Copy(io.Discard, r)
+	}
+	return io.Copy(p.ResponseWriter, r)
+}
+
+// Unwrap lets http.ResponseController and exchangeOf through.
+func (p *refusal) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// disposition names the download by the last element of the File's name.
+func disposition(filename string) string {
+	name := path.Base(strings.ReplaceAll(filename, `\`, "/"))
+	if name == "." || name == "/" || name == ".." {
+		name = "download"
+	}
+	if d := mime.FormatMediaType("attachment", map[string]string{"filename": name}); d != "" {
+		return quoteFilename(d)
+	}
+	return "attachment"
+}
+
+// quoteFilename puts a bare filename=token into quotes, as OpenAI sends it.
+func quoteFilename(d string) string {
+	const param = "attachment; filename="
+	if token, ok := strings.CutPrefix(d, param); ok && !strings.HasPrefix(token, `"`) {
+		return param + `"` + token + `"`
+	}
+	return d
+}

@@ -1,0 +1,190 @@
+// Package server is the HTTP side of the Uploads and Files APIs: routes,
+// decoding, encoding and the errors' shape. It knows package api only: a key
+// yields an api.API that acts for its project, and every handler is a
+// translation of one request into one call.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"uploadd/api"
+)
+
+// Config is what the handler is made of. Authenticate is required.
+type Config struct {
+	// Authenticate yields the API of the project that a key belongs to; key is
+	// "" when the request has none. A key that will not do is api.ErrUnauthorized.
+	Authenticate func(ctx context.Context, key string) (api.API, error)
+	// Ready says whether the stores answer, for GET /readyz. nil is ready.
+	Ready func(ctx context.Context) error
+	Log   *slog.Logger // nil logs nothing
+}
+
+// New returns the handler of all routes. Paths work with and without /v1: the
+// SDKs append theirs to whatever base URL they were given.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &server{Config: c}
+	mux := http.NewServeMux()
+	for path, m := range s.routes() {
+		mux.Handle("/v1"+path, m)
+		mux.Handle(path, m)
+	}
+	mux.Handle("/healthz", methods{"GET": s.json(s.health)})
+	mux.Handle("/readyz", methods{"GET": s.json(s.ready)})
+	mux.Handle("/openapi.json", methods{"GET": s.handle(openAPI)})
+	mux.Handle("/", s.handle(unknown))
+	s.mux = mux
+	return s
+}
+
+type server struct {
+	Config
+	mux *http.ServeMux
+}
+
+// routes is the API, as the reference lists it. Those marked + are extensions.
+func (s *server) routes() map[string]methods {
+	return map[string]methods{
+		"/uploads": {
+			"POST": s.call(createUpload),
+			"GET":  s.call(listUploads), // +
+		},
+		"/uploads/{id}":          {"GET": s.call(getUpload)}, // +
+		"/uploads/{id}/parts":    {"POST": s.call(addPart), "GET": s.call(listParts) /* + */},
+		"/uploads/{id}/complete": {"POST": s.call(completeUpload)},
+		"/uploads/{id}/cancel":   {"POST": s.call(cancelUpload)},
+		"/files":                 {"POST": s.call(createFile), "GET": s.call(listFiles)},
+		"/files/{id}":            {"GET": s.call(getFile), "DELETE": s.call(deleteFile)},
+		"/files/{id}/content":    {"GET": s.stream(getContent)},
+	}
+}
+
+// methods are the handlers of one path.
+type methods map[string]http.Handler
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // net/http leaves the body out
+	}
+	if h, ok := m[method]; ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	allowed := slices.Collect(maps.Keys(m))
+	if m["GET"] != nil {
+		allowed = append(allowed, http.MethodHead)
+	}
+	slices.Sort(allowed)
+	list := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", list)
+	fail(w, r, api.Errorf(api.ErrMethodNotAllowed, "",
+		"Not allowed: %s %s. Allowed methods: %s.", r.Method, r.URL.Path, list))
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := begin(w, r)
+	defer s.end(x)
+	// ServeMux would redirect these to their cleaned form, the key with them.
+	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path {
+		fail(x, x.request, unknown(x, x.request))
+		return
+	}
+	s.mux.ServeHTTP(x, x.request)
+}
+
+// handle makes a handler of a function that returns its error.
+func (s *server) handle(do func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := do(w, r); err != nil {
+			fail(w, r, err)
+		}
+	})
+}
+
+// json makes a handler of a function whose result is the answer.
+func (s *server) json(do func(*http.Request) (any, error)) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		answer, err := do(r)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, answer)
+	})
+}
+
+// call makes a handler of one call of the caller's API.
+func (s *server) call(do func(api.API, *http.Request) (any, error)) http.Handler {
+	return s.json(func(r *http.Request) (any, error) {
+		a, err := s.authenticate(r)
+		if err != nil {
+			return nil, err
+		}
+		return do(a, r)
+	})
+}
+
+// stream makes a handler of a call whose answer is not JSON.
+func (s *server) stream(do func(api.API, http.ResponseWriter, *http.Request) error) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		a, err := s.authenticate(r)
+		if err != nil {
+			return err
+		}
+		return do(a, w, r)
+	})
+}
+
+// authenticate yields the caller's API before anything of the body is read.
+func (s *server) authenticate(r *http.Request) (api.API, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) > 1 {
+		return nil, api.Errorf(api.ErrUnauthorized, "", "The request has %d Authorization headers. Send one.", len(headers))
+	}
+	var key string
+	if len(headers) == 1 {
+		scheme, token, _ := strings.Cut(headers[0], " ")
+		if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t") {
+			return nil, api.Errorf(api.ErrUnauthorized, "",
+				"The Authorization header is not of the form 'Bearer KEY'.").WithCode(api.CodeInvalidKey)
+		}
+		key = token
+	}
+	return s.Authenticate(r.Context(), key)
+}
+
+func unknown(_ http.ResponseWriter, r *http.Request) error {
+	return api.Errorf(api.ErrNotFound, "", "Unknown request URL: %s %s. Please check the URL for typos.",
+		r.Method, r.URL.Path).WithCode(api.CodeUnknownURL)
+}
+
+func (s *server) health(*http.Request) (any, error) {
+	return map[string]string{"status": "ok"}, nil
+}
+
+func (s *server) ready(r *http.Request) (any, error) {
+	if s.Ready != nil {
+		if err := s.Ready(r.Context()); err != nil {
+			return nil, api.Errorf(api.ErrUnavailable, "", "The stores do not answer.").WithRetryAfter(1).Because(err)
+		}
+	}
+	return s.health(r)
+}
+
+func openAPI(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := w.Write(api.OpenAPI()); err != nil {
+		return fmt.Errorf("sending the description: %w", err)
+	}
+	return nil
+}

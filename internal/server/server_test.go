@@ -1,0 +1,63 @@
+package server_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"uploadd/api"
+	"uploadd/client"
+	"uploadd/internal/blob"
+	"uploadd/internal/meta"
+	"uploadd/internal/server"
+	"uploadd/internal/uploads"
+	"uploadd/internal/uploads/uploadstest"
+	"uploadd/internal/wiretest"
+)
+
+// testServer is a server on SQLite and a disk of the test's own. The key is the
+// name of the project.
+type testServer struct {
+	url     string // with /v1
+	address string
+	svc     *uploads.Service
+}
+
+func newServer(t *testing.T) *testServer {
+	t.Helper()
+	dir := t.TempDir()
+	m := uploadstest.Must(meta.OpenSQLite(context.Background(), filepath.Join(dir, "uploadd.db")))(t)
+	t.Cleanup(func() { m.Close() })
+	b := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
+	t.Cleanup(func() { b.Close() })
+	svc := uploads.New(uploads.Config{Meta: m, Blobs: b})
+	h := server.New(server.Config{
+		Authenticate: func(_ context.Context, key string) (api.API, error) {
+			if strings.HasPrefix(key, "wrong") {
+				return nil, api.Errorf(api.ErrUnauthorized, "", "Incorrect API key provided.").WithCode(api.CodeInvalidKey)
+			}
+			return svc.For(key), nil
+		},
+		Ready: svc.Ready,
+	})
+	// Every answer to every test here is held against the description.
+	s := httptest.NewServer(wiretest.Checked(t, h))
+	t.Cleanup(s.Close)
+	return &testServer{url: s.URL + "/v1", address: s.Listener.Addr().String(), svc: svc}
+}
+
+func (s *testServer) client(t *testing.T, key string) *client.Client {
+	t.Helper()
+	return uploadstest.Must(client.New(client.Config{BaseURL: s.url, Key: key}))(t)
+}
+
+// The client in front of the server in front of the domain is an api.API like
+// the domain itself.
+func TestClientServerDomain(t *testing.T) {
+	s := newServer(t)
+	uploadstest.TestAPI(t, func(t *testing.T) api.API {
+		return s.client(t, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))
+	})
+}
