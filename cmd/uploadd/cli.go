@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize"
+)
+
+// cli is every command with its flags; each flag has an environment variable.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Check   checkCmd   `cmd:"" help:"Check that every File is whole and nothing is left over. Exits 1 and lists what is wrong if not. Safe beside a running server."`
+	Gc      gcCmd      `cmd:"" help:"Show the bytes that wait to be removed, and with --now remove those that are due. Safe beside a running server."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+const description = `Your own OpenAI Uploads and Files API, in one program.
+
+  uploadd serve                          listen on 127.0.0.1:8080, keep data in ./uploadd-data
+  export OPENAI_BASE_URL=http://127.0.0.1:8080/v1
+  export OPENAI_API_KEY=anything         any official OpenAI SDK now works against it
+
+Sizes are written like 64MiB or 8GB, durations like 90s or 1h.`
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // what was asked for could not be done, or a check found faults
+	exitUsage  = 2
+)
+
+// environment is what a command acts upon besides its flags.
+type environment struct {
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// errFaults says that a check ran and found something; it has been printed.
+var errFaults = errors.New("faults were found")
+
+// run is the whole program. It returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	code := -1
+	parser, err := kong.New(&cli{},
+		kong.Name("uploadd"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(c int) { code = c }),
+		kong.DefaultEnvars("UPLOADD"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.TypeMapper(typeOfSize, kong.MapperFunc(decodeSize)),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "uploadd:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if code >= 0 { // --help was printed
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "uploadd: %s\nSee: uploadd --help\n", err)
+		return exitUsage
+	}
+	err = command.Run(&environment{ctx, stdout, stderr})
+	switch {
+	case err == nil:
+		return exitOK
+	case !errors.Is(err, errFaults):
+		fmt.Fprintln(stderr, "uploadd:", err)
+	}
+	return exitFailed
+}
+
+// size is a number of bytes, on the command line with a unit.
+type size int64
+
+func (s size) String() string { return humanize.IBytes(uint64(s)) }
+
+type versionCmd struct{}
+
+func (versionCmd) Run(env *environment) error {
+	version := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				version += " " + s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintln(env.stdout, "uploadd", version)
+	return err
+}

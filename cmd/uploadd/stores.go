@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize"
+
+	"uploadd/internal/blob"
+	"uploadd/internal/meta"
+)
+
+// dataFlag is shared by all commands that touch the data.
+type dataFlag struct {
+	Data string `default:"./uploadd-data" placeholder:"DIR" help:"Where everything is kept (${default})."`
+}
+
+// stores is an opened data directory.
+type stores struct {
+	dir   string // absolute
+	meta  *meta.Store
+	blobs *blob.Disk
+	lock  *os.File // nil when opened beside a server
+}
+
+// open opens the data directory, makes it where it is missing, and locks it: a
+// second server on the same directory is refused.
+func (d dataFlag) open(ctx context.Context) (*stores, error) {
+	dir, err := filepath.Abs(d.Data)
+	if err != nil {
+		return nil, err
+	}
+	if err := blob.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("the data directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the data directory: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("%s is in use by another uploadd: stop it, or choose another directory with --data (%w)", dir, err)
+	}
+	s, err := openStores(dir, func(path string) (*meta.Store, error) { return meta.OpenSQLite(ctx, path) })
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// openBeside opens a data directory that exists, and that a server may be using.
+func (d dataFlag) openBeside(records func(path string) (*meta.Store, error)) (*stores, error) {
+	dir, err := filepath.Abs(d.Data)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(database(dir)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s holds no data of uploadd: name the server's directory with --data", dir)
+		}
+		return nil, err
+	}
+	return openStores(dir, records)
+}
+
+func database(dir string) string { return filepath.Join(dir, "uploadd.db") }
+
+func openStores(dir string, records func(path string) (*meta.Store, error)) (*stores, error) {
+	blobs, err := blob.OpenDisk(filepath.Join(dir, "blobs"))
+	if err != nil {
+		return nil, fmt.Errorf("the directory of blobs: %w", err)
+	}
+	m, err := records(database(dir))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the database of records: %w", err), blobs.Close())
+	}
+	return &stores{dir: dir, meta: m, blobs: blobs}, nil
+}
+
+func (s *stores) Close() error {
+	err := errors.Join(s.meta.Close(), s.blobs.Close())
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close()) // which unlocks
+	}
+	return err
+}
+
+var typeOfSize = reflect.TypeFor[size]()
+
+// decodeSize reads a size of the command line.
+func decodeSize(c *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := c.Scan.PopValueInto("size", &text); err != nil {
+		return err
+	}
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n == 0 || n > math.MaxInt64 {
+		return fmt.Errorf("'%s' is not a size: write it like 64MiB", text)
+	}
+	target.SetInt(int64(n))
+	return nil
+}
