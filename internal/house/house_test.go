@@ -1,0 +1,124 @@
+// Package house holds the test of the architecture: who may import whom.
+package house
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Each rule says what a room must not import, and why.
+var rules = []struct{ room, forbidden, why string }{
+	{"uploadd/api", "uploadd/", "the contract depends on nobody, so that everybody can depend on it"},
+	{"uploadd/client", "uploadd/internal/", "the client lives outside: what it needs of the server is the contract"},
+	{"uploadd/cmd/upload", "uploadd/internal/", "as the client"},
+	{"uploadd/internal/formdata", "uploadd/", "a parser of forms knows nothing of uploads"},
+	{"uploadd/internal/server", "uploadd/internal/uploads", "a handler knows the API, not who stands behind it"},
+	{"uploadd/internal/server", "uploadd/internal/meta", "as above"},
+	{"uploadd/internal/server", "uploadd/internal/blob", "as above"},
+	{"uploadd/internal/uploads", "uploadd/internal/", "the domain defines what stores it needs; they come to it"},
+	{"uploadd/internal/uploads", "net/http", "the domain does not know how it is asked"},
+	{"uploadd/internal/uploads", "database/sql", "nor how its records are kept"},
+	{"uploadd/internal/uploads", "modernc.org/", "as above"},
+	{"uploadd/internal/meta", "net/http", "records have no wire"},
+	{"uploadd/internal/meta", "uploadd/internal/blob", "records and bytes meet in the domain alone"},
+	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},
+	{"uploadd/internal/blob", "uploadd/", "bytes are bytes"},
+	{"uploadd/internal/blob", "net/http", "as above"},
+}
+
+// modules lists every module that the programs are linked from, so that a new
+// dependency shows in review. ARCHITECTURE.md gives the reason for each direct one.
+var modules = strings.Fields(`
+	github.com/alecthomas/kong
+	github.com/dustin/go-humanize
+	github.com/google/uuid
+	github.com/mfridman/interpolate
+	github.com/pressly/goose/v3
+	github.com/remyoudompheng/bigfft
+	github.com/sethvargo/go-retry
+	go.uber.org/multierr
+	golang.org/x/sync
+	golang.org/x/sys
+	modernc.org/libc
+	modernc.org/mathutil
+	modernc.org/memory
+	modernc.org/sqlite
+`)
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+	Module     *struct{ Path string }
+}
+
+func list(t *testing.T, args ...string) (pkgs []pkg) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func TestDependencyDirection(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range list(t, "./...") {
+		seen[p.ImportPath] = true
+		for _, rule := range rules {
+			if p.ImportPath != rule.room {
+				continue
+			}
+			for _, imported := range p.Imports {
+				if imported == rule.forbidden || strings.HasSuffix(rule.forbidden, "/") && strings.HasPrefix(imported, rule.forbidden) {
+					t.Errorf("%s imports %s: %s", rule.room, imported, rule.why)
+				}
+			}
+		}
+	}
+	for _, rule := range rules {
+		if !seen[rule.room] && rule.room != "uploadd/cmd/upload" {
+			t.Errorf("there is a rule for %s, which does not exist", rule.room)
+		}
+	}
+}
+
+func TestModules(t *testing.T) {
+	allowed := map[string]bool{"uploadd": true}
+	for _, m := range modules {
+		allowed[m] = true
+	}
+	used := map[string]bool{}
+	for _, p := range list(t, "-deps", "./cmd/...") {
+		if p.Standard || p.Module == nil {
+			continue
+		}
+		if used[p.Module.Path] = true; !allowed[p.Module.Path] {
+			t.Errorf("%s is linked, and not in the list of modules", p.Module.Path)
+			allowed[p.Module.Path] = true // say it once
+		}
+	}
+	for _, m := range modules {
+		if !used[m] {
+			t.Errorf("%s is in the list of modules, and not linked any more", m)
+		}
+	}
+}
