@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,7 +173,7 @@ func TestCutBody(t *testing.T) {
 // The deadlines reach the connection through everything that wraps it: a
 // wrapper that hides them would go unnoticed until somebody sends slowly.
 func TestDeadlinesAreArmed(t *testing.T) {
-	var reads, writes int
+	var reads, writes atomic.Int32
 	inner := server.New(server.Config{Authenticate: func(context.Context, string) (api.API, error) { return nil, errors.New("no") }})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inner.ServeHTTP(&deadlines{ResponseWriter: w, reads: &reads, writes: &writes}, r)
@@ -183,25 +184,25 @@ func TestDeadlinesAreArmed(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if reads == 0 || writes == 0 {
-		t.Errorf("%d read deadlines and %d write deadlines were set", reads, writes)
+	if reads.Load() == 0 || writes.Load() == 0 {
+		t.Errorf("%d read deadlines and %d write deadlines were set", reads.Load(), writes.Load())
 	}
 }
 
 type deadlines struct {
 	http.ResponseWriter
-	reads, writes *int
+	reads, writes *atomic.Int32
 }
 
 func (d *deadlines) Unwrap() http.ResponseWriter { return d.ResponseWriter }
 
 func (d *deadlines) SetReadDeadline(at time.Time) error {
-	*d.reads++
+	d.reads.Add(1)
 	return http.NewResponseController(d.ResponseWriter).SetReadDeadline(at)
 }
 
 func (d *deadlines) SetWriteDeadline(at time.Time) error {
-	*d.writes++
+	d.writes.Add(1)
 	return http.NewResponseController(d.ResponseWriter).SetWriteDeadline(at)
 }
 

@@ -24,14 +24,14 @@ func (t *tenant) CompleteUpload(ctx context.Context, id string, req api.Complete
 	if status(u, t.now()) != api.StatusPending {
 		return t.completeAgain(ctx, u, req.PartIDs)
 	}
-	parts, err := t.line(ctx, u, req.PartIDs)
+	parts, err := t.verified(ctx, u, req.PartIDs, sum)
 	if err != nil {
-		return nil, err
-	}
-	if sum != nil {
-		if err := t.verifyMD5(ctx, parts, sum); err != nil {
-			return nil, err
+		// Parts may be missing because the Upload ended meanwhile: then that is
+		// the answer.
+		if ended, lookup := t.findUpload(ctx, id); lookup == nil && status(ended, t.now()) != api.StatusPending {
+			return t.completeAgain(ctx, ended, req.PartIDs)
 		}
+		return nil, err
 	}
 	f := &File{
 		ID:        newFileID(),
@@ -81,6 +81,16 @@ func (t *tenant) completeAgain(ctx context.Context, u *Upload, ids []string) (*a
 		return nil, stateError(u, t.now(), "it was completed with other parts, or in another order")
 	}
 	return w, nil
+}
+
+// verified returns the named Parts one behind the other, if they are the File
+// that was declared; sum is its MD5, nil for none.
+func (t *tenant) verified(ctx context.Context, u *Upload, ids []string, sum []byte) ([]Part, error) {
+	parts, err := t.line(ctx, u, ids)
+	if err == nil && sum != nil {
+		err = t.verifyMD5(ctx, parts, sum)
+	}
+	return parts, err
 }
 
 // line puts the named Parts one behind the other and checks that they make

@@ -1,21 +1,15 @@
 package uploads_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
 
 	"uploadd/api"
-	"uploadd/internal/blob"
-	"uploadd/internal/meta"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 )
@@ -24,83 +18,6 @@ func TestDomain(t *testing.T) {
 	w := newWorld(t)
 	uploadstest.TestAPI(t, func(t *testing.T) api.API { return w.svc.For(t.Name()) })
 }
-
-// world is a Service on SQLite and a disk of the test's own, with a clock that
-// the test sets.
-type world struct {
-	t     testing.TB
-	dir   string
-	clock atomic.Int64 // Unix seconds
-	meta  *meta.Store
-	blobs *blob.Disk
-	svc   *uploads.Service
-	api   api.API
-}
-
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
-	w.clock.Store(1_800_000_000)
-	w.meta = uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(w.dir, "uploadd.db")))(t)
-	t.Cleanup(func() { w.meta.Close() })
-	w.blobs = uploadstest.Must(blob.OpenDisk(filepath.Join(w.dir, "blobs")))(t)
-	t.Cleanup(func() { w.blobs.Close() })
-	w.start()
-	return w
-}
-
-// start makes a new Service on the stores, as after a crash.
-func (w *world) start() {
-	w.svc = uploads.New(uploads.Config{
-		Meta: w.meta, Blobs: w.blobs, Exclusive: true,
-		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) },
-	})
-	if err := w.svc.Recover(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
-	w.api = w.svc.For("default")
-}
-
-func (w *world) clean() int {
-	w.t.Helper()
-	return uploadstest.Must(w.svc.Clean(w.t.Context()))(w.t)
-}
-
-// stored lists the blobs on the disk.
-func (w *world) stored() []string {
-	w.t.Helper()
-	return uploadstest.Must(filepath.Glob(filepath.Join(w.dir, "blobs", "*", "*")))(w.t)
-}
-
-// faults runs a check that reads all data.
-func (w *world) faults() []string {
-	w.t.Helper()
-	var list []string
-	c := uploads.Checker{Meta: w.meta, Blobs: w.blobs, Keys: w.blobs.Keys(), ReadData: true, Now: w.clock.Load(),
-		Report: func(f string) { list = append(list, f) }}
-	if s := uploadstest.Must(c.Check(w.t.Context()))(w.t); s.Faults != len(list) {
-		w.t.Errorf("%d faults counted, %d reported", s.Faults, len(list))
-	}
-	return list
-}
-
-func (w *world) create(bytes int64) *api.Upload {
-	w.t.Helper()
-	return uploadstest.Must(w.api.CreateUpload(w.t.Context(), api.CreateUploadRequest{
-		Filename: "f.txt", Purpose: "user_data", Bytes: bytes, MimeType: "text/plain"}))(w.t)
-}
-
-func (w *world) add(upload, data string) string {
-	w.t.Helper()
-	return uploadstest.Must(w.api.AddPart(w.t.Context(), upload, strings.NewReader(data)))(w.t).ID
-}
-
-func (w *world) complete(upload string, ids ...string) *api.File {
-	w.t.Helper()
-	return uploadstest.Must(w.api.CompleteUpload(w.t.Context(), upload, api.CompleteUploadRequest{PartIDs: ids}))(w.t).File
-}
-
-func (w *world) pass(d time.Duration) { w.clock.Add(int64(d / time.Second)) }
 
 func TestUploadExpires(t *testing.T) {
 	w := newWorld(t)
@@ -349,114 +266,32 @@ func TestProjectsAreApart(t *testing.T) {
 	w.complete(u.ID, p) // nothing of it changed anything
 }
 
-// Every fault that can be planted is found and named, and no other.
-func TestCheckFindsFaults(t *testing.T) {
-	for name, tt := range map[string]struct {
-		plant func(t *testing.T, w *world, part, path string)
-		want  string
-	}{
-		"nothing": {func(*testing.T, *world, string, string) {}, ""},
-		"missing blob": {func(t *testing.T, w *world, part, path string) {
-			fatal(t, os.Remove(path))
-		}, "part PART of FILE: its bytes are missing"},
-		"truncated blob": {func(t *testing.T, w *world, part, path string) {
-			fatal(t, os.Truncate(path, 2))
-		}, "part PART of FILE: 2 bytes are stored, and the record says 3"},
-		"grown blob": {func(t *testing.T, w *world, part, path string) {
-			fatal(t, os.WriteFile(path, []byte("defg"), 0o600))
-		}, "part PART of FILE: 4 bytes are stored, and the record says 3"},
-		"flipped bit": {func(t *testing.T, w *world, part, path string) {
-			fatal(t, os.WriteFile(path, []byte("deg"), 0o600))
-		}, "part PART of FILE: its bytes have checksum"},
-		"extra blob": {func(t *testing.T, w *world, part, path string) {
-			fatal(t, w.blobs.Put(t.Context(), "part_extra_ab", strings.NewReader("x")))
-		}, "blob part_extra_ab: nothing refers to it"},
-		"something else in its place": {func(t *testing.T, w *world, part, path string) {
-			fatal(t, os.WriteFile(filepath.Join(filepath.Dir(path), "README.txt"), nil, 0o600))
-		}, "README.txt: not a blob"},
-		"missing part record": {func(t *testing.T, w *world, part, path string) {
-			w.sql(`DELETE FROM parts WHERE id = '` + part + `'`)
-		}, "file FILE: 1 of its 2 parts are recorded"},
-		"missing file record": {func(t *testing.T, w *world, part, path string) {
-			w.sql(`DELETE FROM files`)
-		}, "part PART of FILE: there is no such record"},
-		"missing upload record": {func(t *testing.T, w *world, part, path string) {
-			w.sql(`DELETE FROM uploads WHERE status = 'pending'`)
-		}, " of UPLOAD: there is no such record"},
-		"parts in another order": {func(t *testing.T, w *world, part, path string) {
-			w.sql(`UPDATE parts SET position = position - 9; UPDATE parts SET position = 9 - position`)
-		}, "file FILE: its part PART begins at byte 3 instead of 0"},
-		"wrong checksum of the file": {func(t *testing.T, w *world, part, path string) {
-			w.sql(`UPDATE files SET crc32c = 1`)
-		}, "file FILE: its parts have checksum"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			open, done := w.create(3), w.create(6)
-			w.add(open.ID, "xyz")
-			p1, p2 := w.add(done.ID, "abc"), w.add(done.ID, "def")
-			f := w.complete(done.ID, p1, p2)
-			path := uploadstest.Must(filepath.Glob(filepath.Join(w.dir, "blobs", "*", p2)))(t)[0]
-			tt.plant(t, w, p2, path)
-			faults := strings.Join(w.faults(), "\n")
-			want := strings.NewReplacer("PART", p2, "FILE", f.ID, "UPLOAD", open.ID).Replace(tt.want)
-			if !strings.Contains(faults, want) || (want == "") != (faults == "") {
-				t.Errorf("reported:\n%s\nwant:\n%s", faults, want)
-			}
-			// A download of what is damaged fails, or breaks off before its end.
-			if strings.HasSuffix(name, "blob") && name != "extra blob" || name == "flipped bit" {
-				c, err := w.api.OpenFile(t.Context(), f.ID)
-				if err == nil {
-					var got []byte
-					got, err = io.ReadAll(c)
-					c.Close()
-					if err == nil || len(got) >= 6 {
-						t.Errorf("read %q, %v", got, err)
-					}
-				}
-				if err == nil {
-					t.Error("a damaged file was opened and read")
-				}
-			}
-		})
-	}
-}
-
-func fatal(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// The checksum of a whole, put together from those of its parts.
-func TestCombinedChecksum(t *testing.T) {
+// A cancellation that commits while a completion looks at the parts wins, and
+// the completion says so.
+func TestCancelledWhileCompleting(t *testing.T) {
 	w := newWorld(t)
-	data := uploadstest.Random(9, 1<<20)
-	whole := w.create(int64(len(data)))
-	one := w.complete(whole.ID, uploadstest.Must(w.api.AddPart(t.Context(), whole.ID, bytes.NewReader(data)))(t).ID)
-	want := checksum(t, w.api, one.ID)
-	for _, cuts := range [][]int{{1}, {1 << 19}, {3, 70_000, 70_001, 1<<20 - 1}} {
-		u := w.create(int64(len(data)))
-		var ids []string
-		from := 0
-		for _, to := range append(cuts, len(data)) {
-			ids = append(ids, w.add(u.ID, string(data[from:to])))
-			from = to
-		}
-		if got := checksum(t, w.api, w.complete(u.ID, ids...).ID); got != want {
-			t.Errorf("cut at %v: %08x, want %08x", cuts, got, want)
+	for _, md5 := range []string{"", "900150983cd24fb0d6963f7d28e17f72"} {
+		u := w.create(3)
+		p := w.add(u.ID, "abc")
+		svc := uploads.New(uploads.Config{Now: w.svc.Now, Blobs: w.blobs, Meta: &meddler{Meta: w.meta, meddle: func() {
+			uploadstest.Must(w.api.CancelUpload(t.Context(), u.ID))(t)
+			w.pass(time.Minute)
+			w.clean()
+		}}})
+		_, err := svc.For("default").CompleteUpload(t.Context(), u.ID, api.CompleteUploadRequest{PartIDs: []string{p}, MD5: md5})
+		if e := uploadstest.WantError(t, err, api.ErrState, "upload_id"); !strings.Contains(e.Message, "is cancelled") {
+			t.Errorf("message %q does not name the state", e.Message)
 		}
 	}
 }
 
-func checksum(t testing.TB, a api.API, id string) uint32 {
-	t.Helper()
-	c := uploadstest.Must(a.OpenFile(t.Context(), id))(t)
-	defer c.Close()
-	sum, known := c.CRC32C()
-	if !known {
-		t.Error("the checksum is not known")
-	}
-	return sum
+// meddler does something before Parts are looked up.
+type meddler struct {
+	uploads.Meta
+	meddle func()
+}
+
+func (m *meddler) Parts(ctx context.Context, uploadID string, p uploads.Page) ([]uploads.Part, error) {
+	m.meddle()
+	return m.Meta.Parts(ctx, uploadID, p)
 }

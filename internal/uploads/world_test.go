@@ -1,0 +1,106 @@
+package uploads_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"uploadd/api"
+	"uploadd/internal/blob"
+	"uploadd/internal/meta"
+	"uploadd/internal/uploads"
+	"uploadd/internal/uploads/uploadstest"
+)
+
+// world is a Service on SQLite and a disk of the test's own, with a clock that
+// the test sets.
+type world struct {
+	t     testing.TB
+	dir   string
+	clock atomic.Int64 // Unix seconds
+	meta  *meta.Store
+	blobs *blob.Disk
+	svc   *uploads.Service
+	api   api.API
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	w.clock.Store(1_800_000_000)
+	w.meta = uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(w.dir, "uploadd.db")))(t)
+	t.Cleanup(func() { w.meta.Close() })
+	w.blobs = uploadstest.Must(blob.OpenDisk(filepath.Join(w.dir, "blobs")))(t)
+	t.Cleanup(func() { w.blobs.Close() })
+	w.start()
+	return w
+}
+
+// start makes a new Service on the stores, as after a crash.
+func (w *world) start() {
+	w.svc = uploads.New(uploads.Config{
+		Meta: w.meta, Blobs: w.blobs, Exclusive: true,
+		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) },
+	})
+	if err := w.svc.Recover(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.api = w.svc.For("default")
+}
+
+func (w *world) clean() int {
+	w.t.Helper()
+	return uploadstest.Must(w.svc.Clean(w.t.Context()))(w.t)
+}
+
+// stored lists the blobs on the disk.
+func (w *world) stored() []string {
+	w.t.Helper()
+	return uploadstest.Must(filepath.Glob(filepath.Join(w.dir, "blobs", "*", "*")))(w.t)
+}
+
+// faults runs a check that reads all data.
+func (w *world) faults() []string {
+	w.t.Helper()
+	var list []string
+	c := uploads.Checker{Meta: w.meta, Blobs: w.blobs, Keys: w.blobs.Keys(), ReadData: true, Now: w.clock.Load(),
+		Report: func(f string) { list = append(list, f) }}
+	if s := uploadstest.Must(c.Check(w.t.Context()))(w.t); s.Faults != len(list) {
+		w.t.Errorf("%d faults counted, %d reported", s.Faults, len(list))
+	}
+	return list
+}
+
+func (w *world) create(bytes int64) *api.Upload {
+	w.t.Helper()
+	return uploadstest.Must(w.api.CreateUpload(w.t.Context(), api.CreateUploadRequest{
+		Filename: "f.txt", Purpose: "user_data", Bytes: bytes, MimeType: "text/plain"}))(w.t)
+}
+
+func (w *world) add(upload, data string) string {
+	w.t.Helper()
+	return uploadstest.Must(w.api.AddPart(w.t.Context(), upload, strings.NewReader(data)))(w.t).ID
+}
+
+func (w *world) complete(upload string, ids ...string) *api.File {
+	w.t.Helper()
+	return uploadstest.Must(w.api.CompleteUpload(w.t.Context(), upload, api.CompleteUploadRequest{PartIDs: ids}))(w.t).File
+}
+
+func (w *world) pass(d time.Duration) { w.clock.Add(int64(d / time.Second)) }
+
+// sql damages the records behind the store's back.
+func (w *world) sql(query string) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, "uploadd.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(query); err != nil {
+		w.t.Fatal(err)
+	}
+}
