@@ -203,6 +203,9 @@ func (s *source) Read(p []byte) (int, error) {
 	case <-s.done:
 		<-s.turn
 		return 0, errDetached
+	case <-s.ctx.Done():
+		<-s.turn
+		return 0, context.Cause(s.ctx)
 	default:
 	}
 	go func() {
