@@ -21,5 +21,5 @@ unit: ## all suites but the SDKs', under the race detector
 sdk: ## the official SDKs against the built binary
 	go test -count=1 ./test/sdk/...
 
-fuzz: ## ten minutes of each fuzz target
-	scripts/fuzz 10m
+fuzz: ## ten minutes of forms, against the standard library's reader
+	go test -run '^$$' -fuzz FuzzAgainstStandardLibrary -fuzztime 10m ./internal/formdata
