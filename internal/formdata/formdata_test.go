@@ -322,9 +322,9 @@ func TestAgainstStandardLibrary(t *testing.T) {
 	pieces := []string{"\r", "\n", "\r\n", "-", "--", "b", "--b", "\r\n--b", "\r\n--b\r\n", "\r\n--b--", "--b--\r\n", " ", "\t", "x", "\x00",
 		"Content-Disposition: form-data; name=a\r\n\r\n", "Content-Disposition: form-data; name=a", "\r\n\r\n", "X: y\r\n", strings.Repeat("z", 300)}
 	rnd := rand.New(rand.NewPCG(1, 2))
-	n := 300_000
+	n := 100_000
 	if testing.Short() {
-		n = 30_000
+		n = 20_000
 	}
 	taken := 0
 	for range n {

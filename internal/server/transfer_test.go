@@ -178,12 +178,12 @@ func TestDeadlinesAreArmed(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inner.ServeHTTP(&deadlines{ResponseWriter: w, reads: &reads, writes: &writes}, r)
 	}))
-	defer s.Close()
 	resp, err := http.Post(s.URL+"/v1/files", "text/plain", bytes.NewReader(make([]byte, 1<<20)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	s.Close() // waits for the handler, which reads on after the answer
 	if reads.Load() == 0 || writes.Load() == 0 {
 		t.Errorf("%d read deadlines and %d write deadlines were set", reads.Load(), writes.Load())
 	}
