@@ -174,9 +174,9 @@ func formError(err error) error {
 	case err == nil, err == io.EOF, errors.As(err, &known):
 		return err
 	case errors.Is(err, formdata.ErrTooLarge):
-		return api.Errorf(api.ErrTooLarge, "", "%s.", err)
+		return api.Errorf(api.ErrTooLarge, "", "The body cannot be taken: %s.", err)
 	case errors.Is(err, formdata.ErrMalformed):
-		return api.Errorf(api.ErrInvalid, "", "%s.", err)
+		return api.Errorf(api.ErrInvalid, "", "The body cannot be taken: %s.", err)
 	}
 	return err
 }

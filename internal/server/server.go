@@ -89,7 +89,7 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
 	fail(w, r, api.Errorf(api.ErrMethodNotAllowed, "",
-		"Not allowed: %s %s. Allowed methods: %s.", r.Method, r.URL.Path, list))
+		"Not allowed: %.20s %.200s. Allowed methods: %s.", r.Method, r.URL.EscapedPath(), list))
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -164,8 +164,8 @@ func (s *server) authenticate(r *http.Request) (api.API, error) {
 }
 
 func unknown(_ http.ResponseWriter, r *http.Request) error {
-	return api.Errorf(api.ErrNotFound, "", "Unknown request URL: %s %s. Please check the URL for typos.",
-		r.Method, r.URL.Path).WithCode(api.CodeUnknownURL)
+	return api.Errorf(api.ErrNotFound, "", "Unknown request URL: %.20s %.200s. Please check the URL for typos.",
+		r.Method, r.URL.EscapedPath()).WithCode(api.CodeUnknownURL)
 }
 
 func (s *server) health(*http.Request) (any, error) {
