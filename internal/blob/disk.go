@@ -12,7 +12,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -109,43 +108,6 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (err error) {
 		return err
 	}
 	return syncDir(d.root, dir)
-}
-
-// Writes are large, and few: a sender that is slow, or sends little, holds a
-// small buffer; one that keeps sending gets a large one.
-const (
-	smallBuffer = 16 << 10
-	largeBuffer = 256 << 10
-)
-
-var largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeBuffer); return &b }}
-
-// fill copies r into f until EOF.
-func fill(ctx context.Context, f *os.File, r io.Reader) error {
-	buf := make([]byte, smallBuffer)
-	for total := 0; ; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := io.ReadFull(r, buf)
-		if n > 0 {
-			if _, err := f.Write(buf[:n]); err != nil {
-				return err
-			}
-		}
-		switch err {
-		case nil:
-		case io.EOF, io.ErrUnexpectedEOF: // ReadFull's word for an EOF in mid-buffer
-			return nil
-		default:
-			return err
-		}
-		if total += n; total >= 4*smallBuffer && len(buf) == smallBuffer {
-			large := largeBuffers.Get().(*[]byte)
-			defer largeBuffers.Put(large)
-			buf = *large
-		}
-	}
 }
 
 // Open reads n bytes from off.

@@ -30,7 +30,8 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 
 	t.Run("What is put is read, whole and in ranges", func(t *testing.T) {
 		b := open(t)
-		for i, n := range []int{0, 1, 4095, 4096, 16 << 10, 64 << 10, 64<<10 + 1, 256 << 10, 1<<20 + 7} {
+		for i, n := range []int{0, 1, 4095, 4096, 16 << 10, 64 << 10, 64<<10 + 1, 256 << 10,
+			576 << 10, 576<<10 - 1, 576<<10 + 1, 576<<10 + 4096, 576<<10 + 4095, 1<<20 + 7, 2112 << 10} {
 			data := Random(uint64(i), n)
 			for j, r := range []io.Reader{
 				bytes.NewReader(data), iotest.HalfReader(bytes.NewReader(data)), iotest.DataErrReader(bytes.NewReader(data)),

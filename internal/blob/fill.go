@@ -1,0 +1,84 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+// Writes are large, and few: a sender that is slow, or sends little, holds a
+// small buffer; one that keeps sending gets a large one. Large writes go past
+// the page cache where the file system can do that: copying into the cache and
+// writing back from it costs the processor several times what the rest of taking
+// a part does (ARCHITECTURE.md has the figures).
+const (
+	smallBuffer = 16 << 10
+	largeBuffer = 512 << 10
+	largeFrom   = 64 << 10 // bytes taken before the large buffer
+
+	// sector is the alignment that writes past the cache need, of memory,
+	// offset and length alike. Both buffers and largeFrom are multiples.
+	sector = 4096
+)
+
+// largeBuffers holds buffers that begin on a sector's border.
+var largeBuffers = sync.Pool{New: func() any {
+	b := make([]byte, largeBuffer+sector)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (sector - 1)
+	b = b[skip : skip+largeBuffer]
+	return &b
+}}
+
+// fill copies r into f until EOF.
+func fill(ctx context.Context, f *os.File, r io.Reader) error {
+	buf := make([]byte, smallBuffer)
+	direct := false
+	for total := 0; ; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, rerr := io.ReadFull(r, buf)
+		if direct && n%sector != 0 {
+			direct = false // the end of the file, as a rule: it fills no sector
+			if err := setDirect(f, false); err != nil {
+				return err
+			}
+		}
+		if err := write(f, buf[:n], &direct); err != nil {
+			return err
+		}
+		switch rerr {
+		case nil:
+		case io.EOF, io.ErrUnexpectedEOF: // ReadFull's word for an EOF in mid-buffer
+			return nil
+		default:
+			return rerr
+		}
+		if total += n; total >= largeFrom && len(buf) == smallBuffer {
+			large := largeBuffers.Get().(*[]byte)
+			defer largeBuffers.Put(large)
+			buf = *large
+			direct = setDirect(f, true) == nil // tmpfs and some others cannot
+		}
+	}
+}
+
+// write writes p. A file system that takes the flag and then refuses the write
+// wants another alignment: it gets its bytes through the cache.
+func write(f *os.File, p []byte, direct *bool) error {
+	if len(p) == 0 {
+		return nil
+	}
+	_, err := f.Write(p)
+	if *direct && errors.Is(err, syscall.EINVAL) {
+		*direct = false
+		if err = setDirect(f, false); err == nil {
+			_, err = f.Write(p)
+		}
+	}
+	return err
+}
