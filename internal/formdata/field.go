@@ -197,11 +197,12 @@ func parseHeader(block []byte) (*Field, error) {
 	if err != nil || kind != "form-data" || !named {
 		return nil, fmt.Errorf("%w: the Content-Disposition '%.100s' is not form-data with a name", ErrMalformed, disposition[0])
 	}
-	f := &Field{Name: unescape(name), Header: h}
-	if filename := unescape(params["filename"]); filename != "" {
-		f.Filename = filename[strings.LastIndexAny(filename, `/\`)+1:]
+	filename := params["filename"]
+	if !strings.Contains(disposition[0], "*=") { // what is of that form has been decoded
+		name, filename = unescape(name), unescape(filename)
 	}
-	return f, nil
+	filename = filename[strings.LastIndexAny(filename, `/\`)+1:]
+	return &Field{Name: name, Filename: filename, Header: h}, nil
 }
 
 // unescape decodes what browsers and SDKs put for the characters that would end
