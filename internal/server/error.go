@@ -63,6 +63,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	for _, name := range []string{"ETag", "Content-Disposition", "Repr-Digest", "Last-Modified", "Accept-Ranges"} {
 		h.Del(name) // of a download that did not come to be
 	}
+	h.Set("Cache-Control", noStore) // which http.ServeContent takes away
 	if err := writeJSON(w, known.Status, map[string]*api.Error{"error": known}); err != nil {
 		x.err = errors.Join(x.err, err)
 	}

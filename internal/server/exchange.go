@@ -39,6 +39,9 @@ const (
 	rateFloor  = 30 << 10
 )
 
+// noStore keeps answers, which are for one key, out of shared and local caches.
+const noStore = "private, no-store"
+
 // begin starts an exchange and sets the headers that every answer has.
 func begin(w http.ResponseWriter, r *http.Request) *exchange {
 	var id [16]byte
@@ -56,7 +59,7 @@ func begin(w http.ResponseWriter, r *http.Request) *exchange {
 	h.Set("X-Request-Id", x.id)
 	h.Set("Openai-Version", "2020-10-01")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "private, no-store")
+	h.Set("Cache-Control", noStore)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox") // no answer is a page
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,28 +58,41 @@ func Checked(t testing.TB, h http.Handler) http.Handler {
 }
 
 func check(v validator.Validator, r *http.Request, rec *recorder) error {
-	header := rec.Header()
-	if header.Get("X-Request-Id") == "" {
-		return fmt.Errorf("it has no request id")
+	if rec.status == 0 {
+		rec.keep(http.StatusOK)
 	}
 	if rec.status >= 400 && r.Method != http.MethodHead {
-		if err := checkError(header, rec.body.Bytes()); err != nil {
+		if err := checkError(rec.header, rec.body.Bytes()); err != nil {
 			return err
 		}
 	}
-	path := "/" + strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/")
-	if rec.status == http.StatusMethodNotAllowed || rec.status == http.StatusNotFound && bytes.Contains(rec.body.Bytes(), []byte(api.CodeUnknownURL)) {
-		return nil // no operation
+	// Every GET is a HEAD without a body, which has nothing to be looked at.
+	method := r.Method
+	if method == http.MethodHead {
+		if rec.body.Len() > 0 && rec.status >= 400 {
+			rec.body.Reset()
+		}
+		if method = http.MethodGet; rec.status != http.StatusOK || !strings.HasSuffix(r.URL.Path, "/content") {
+			return checkHeaders(rec.header)
+		}
+		method = http.MethodHead
 	}
-	if r.Method == http.MethodHead && !strings.HasSuffix(path, "/content") {
-		r.Method = http.MethodGet
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/v1")
+	if !operation(method, path) {
+		if rec.status != http.StatusMethodNotAllowed && rec.status != http.StatusNotFound {
+			return fmt.Errorf("this is no operation of the description")
+		}
+		return checkHeaders(rec.header)
 	}
-	request, err := http.NewRequest(r.Method, "http://test"+(&escaped{path}).String(), nil)
+	if rec.status == http.StatusMethodNotAllowed || bytes.Contains(rec.body.Bytes(), []byte(`"`+api.CodeUnknownURL+`"`)) {
+		return fmt.Errorf("this is an operation of the description, and the server does not know it")
+	}
+	request, err := http.NewRequest(method, "http://test"+path, nil)
 	if err != nil {
 		return err
 	}
 	response := &http.Response{
-		StatusCode: rec.status, Header: header, Request: request,
+		StatusCode: rec.status, Header: rec.header, Request: request,
 		Body: io.NopCloser(bytes.NewReader(rec.body.Bytes())),
 	}
 	good, errs := v.ValidateHttpResponse(request, response)
@@ -96,17 +110,43 @@ func check(v validator.Validator, r *http.Request, rec *recorder) error {
 	return fmt.Errorf("%s", strings.Join(list, "\n"))
 }
 
-// escaped writes a path into a URL.
-type escaped struct{ path string }
-
-func (e *escaped) String() string {
-	parts := strings.Split(e.path, "/")
-	for i, p := range parts {
-		if slices.ContainsFunc([]byte(p), func(b byte) bool { return b <= ' ' || b >= 0x7f || strings.IndexByte(`%?#"<>\^{|}`+"`", b) >= 0 }) {
-			parts[i] = "odd" // its characters do not matter to the description
+// operation says whether the description has one of this method and path.
+func operation(method, path string) bool {
+	for template, methods := range operations() {
+		if !slices.Contains(methods, strings.ToLower(method)) {
+			continue
+		}
+		want, have := strings.Split(template, "/"), strings.Split(path, "/")
+		if slices.EqualFunc(want, have, func(w, h string) bool { return w == h || strings.HasPrefix(w, "{") && h != "" }) {
+			return true
 		}
 	}
-	return strings.Join(parts, "/")
+	return false
+}
+
+// operations are the methods of each path.
+var operations = sync.OnceValue(func() map[string][]string {
+	var doc struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(api.OpenAPI(), &doc); err != nil {
+		panic(err) // package api has a test of its own
+	}
+	list := map[string][]string{}
+	for path, item := range doc.Paths {
+		list[path] = slices.Collect(maps.Keys(item))
+	}
+	return list
+})
+
+// checkHeaders wants those that every answer has.
+func checkHeaders(h http.Header) error {
+	for _, name := range []string{"X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy", "Cache-Control"} {
+		if h.Get(name) == "" {
+			return fmt.Errorf("it has no %s", name)
+		}
+	}
+	return nil
 }
 
 // checkError wants {"error":{"message","type","param","code"}}, all four.
@@ -118,38 +158,50 @@ func checkError(header http.Header, body []byte) error {
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		return fmt.Errorf("the error is not of OpenAI's shape: %w", err)
 	}
+	e := envelope["error"]
 	for _, key := range []string{"message", "type", "param", "code"} {
-		if _, ok := envelope["error"][key]; !ok {
-			return fmt.Errorf("the error has no %q", key)
+		value, ok := e[key]
+		if text, isText := value.(string); !ok || !isText && value != nil || isText && text == "" {
+			return fmt.Errorf("the error's %q is %v", key, value)
 		}
 	}
-	if message, _ := envelope["error"]["message"].(string); message == "" || len(envelope) != 1 || len(envelope["error"]) != 4 {
+	if len(envelope) != 1 || len(e) != 4 || e["message"] == nil || e["type"] != api.TypeInvalidRequest && e["type"] != api.TypeServer {
 		return fmt.Errorf("the error is not of OpenAI's shape")
 	}
 	return nil
 }
 
-// recorder keeps the beginning of what goes through it.
+// recorder keeps what goes through it: headers as they were when they were sent,
+// JSON whole, and the beginning of other bodies.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	header http.Header
 	body   bytes.Buffer
 }
 
 // Unwrap lets http.ResponseController through.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
+func (rec *recorder) keep(status int) {
+	rec.status, rec.header = status, rec.Header().Clone()
+}
+
 func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 {
-		rec.status = status
+	if rec.status == 0 && status >= 200 {
+		rec.keep(status)
 	}
 	rec.ResponseWriter.WriteHeader(status)
 }
 
 func (rec *recorder) Write(p []byte) (int, error) {
 	if rec.status == 0 {
-		rec.status = http.StatusOK
+		rec.keep(http.StatusOK)
 	}
-	rec.body.Write(p[:min(len(p), max(0, maxBody-rec.body.Len()))])
+	room := len(p)
+	if rec.header.Get("Content-Type") != "application/json" {
+		room = min(room, max(0, maxBody-rec.body.Len()))
+	}
+	rec.body.Write(p[:room])
 	return rec.ResponseWriter.Write(p)
 }

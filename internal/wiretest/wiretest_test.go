@@ -22,6 +22,17 @@ func (w *witness) Errorf(format string, args ...any) {
 
 const good = `{"object":"file","id":"file-0123456789abcdefghijKL","purpose":"batch","filename":"f","bytes":1,"created_at":5,"expires_at":null,"status":"processed","status_details":null}`
 
+var headers = map[string]string{
+	"X-Request-Id": "req_00000000000000000000000000000000", "Openai-Version": "2020-10-01", "Openai-Processing-Ms": "1",
+	"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer",
+	"Content-Security-Policy": "default-src 'none'; sandbox", "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+var contentHeaders = map[string]string{
+	"ETag": `"file-0123456789abcdefghijKL"`, "Accept-Ranges": "bytes", "Content-Length": "5",
+	"Last-Modified": "Tue, 24 Nov 2026 10:00:00 GMT", "Content-Disposition": "attachment", "Repr-Digest": "crc32c=:AAAAAA==:",
+}
+
 func TestChecked(t *testing.T) {
 	wrong := `{"error":{"message":"No such File object: x","type":"invalid_request_error","param":"id","code":null}}`
 	for _, tt := range []struct {
@@ -36,6 +47,15 @@ func TestChecked(t *testing.T) {
 		{"a list", "GET", "/v1/files", 200, "application/json", `{"object":"list","data":[` + good + `],"first_id":"a","last_id":"b","has_more":true}`, true},
 		{"content", "GET", "/v1/files/x/content", 200, "application/octet-stream", "bytes", true},
 		{"unknown route", "GET", "/v2", 404, "application/json", strings.Replace(wrong, `"code":null`, `"code":"unknown_url"`, 1), true},
+		{"content without a body", "HEAD", "/v1/files/x/content", 200, "application/octet-stream", "", true},
+		{"an id with a slash", "GET", "/v1/files/a%2Fb", 404, "application/json", wrong, true},
+		{"a route that was lost", "GET", "/v1/files/x", 404, "application/json", strings.Replace(wrong, `"code":null`, `"code":"unknown_url"`, 1), false},
+		{"a method that was lost", "DELETE", "/v1/files/x", 405, "application/json", wrong, false},
+		{"a route that is not described", "GET", "/v1/secrets", 200, "application/json", "{}", false},
+		{"without X-Content-Type-Options", "GET", "/v1/files/x", 200, "application/json", good, false},
+		{"without Content-Security-Policy, unknown route", "GET", "/v2", 404, "application/json", wrong, false},
+		{"an error's number", "GET", "/v2", 404, "application/json", strings.Replace(wrong, `"id"`, `5`, 1), false},
+		{"an error's type", "GET", "/v2", 404, "application/json", strings.Replace(wrong, `invalid_request_error`, `oops`, 1), false},
 		{"a wrong type", "GET", "/v1/files/x", 200, "application/json", strings.Replace(good, `"bytes":1`, `"bytes":"1"`, 1), false},
 		{"a missing key", "GET", "/v1/files/x", 200, "application/json", strings.Replace(good, `"expires_at":null,`, ``, 1), false},
 		{"an extra key", "GET", "/v1/files/x", 200, "application/json", strings.Replace(good, `{`, `{"extra":1,`, 1), false},
@@ -51,8 +71,17 @@ func TestChecked(t *testing.T) {
 	} {
 		w := &witness{TB: t}
 		Checked(w, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for name, value := range headers {
+				if !strings.HasPrefix(tt.name, "without "+name) {
+					w.Header().Set(name, value)
+				}
+			}
+			if strings.HasSuffix(tt.path, "/content") {
+				for name, value := range contentHeaders {
+					w.Header().Set(name, value)
+				}
+			}
 			w.Header().Set("Content-Type", tt.contentType)
-			w.Header().Set("X-Request-Id", "req_00000000000000000000000000000000")
 			w.WriteHeader(tt.status)
 			w.Write([]byte(tt.body))
 		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(tt.method, tt.path, nil))
