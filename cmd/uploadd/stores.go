@@ -63,19 +63,21 @@ func (d dataFlag) openBeside(records func(path string) (*meta.Store, error)) (*s
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(database(dir)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s holds no data of uploadd: name the server's directory with --data", dir)
+	for _, path := range []string{database(dir), blobDir(dir)} { // opening would make what is missing
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s holds no data of uploadd (%s is missing): name the server's directory with --data", dir, filepath.Base(path))
+		} else if err != nil {
+			return nil, err
 		}
-		return nil, err
 	}
 	return openStores(dir, records)
 }
 
 func database(dir string) string { return filepath.Join(dir, "uploadd.db") }
+func blobDir(dir string) string  { return filepath.Join(dir, "blobs") }
 
 func openStores(dir string, records func(path string) (*meta.Store, error)) (*stores, error) {
-	blobs, err := blob.OpenDisk(filepath.Join(dir, "blobs"))
+	blobs, err := blob.OpenDisk(blobDir(dir))
 	if err != nil {
 		return nil, fmt.Errorf("the directory of blobs: %w", err)
 	}
