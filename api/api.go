@@ -69,8 +69,9 @@ type API interface {
 	// Errors: ErrNotFound, ErrState.
 	CancelUpload(ctx context.Context, uploadID string) (*Upload, error)
 
-	// CreateFile stores data, read until EOF, as a File. In a form the other
-	// fields may follow the bytes, so describe is called once, after EOF.
+	// CreateFile stores data, read until EOF, as a File. describe is called
+	// once: in a form that arrives, fields may follow the bytes, so the domain
+	// calls it after EOF; the client, which writes the form, calls it first.
 	// When CreateFile returns nil the File is on stable storage.
 	//
 	// Errors: ErrInvalid, ErrTooLarge, and whatever data or describe returns.
@@ -105,6 +106,7 @@ type Content interface {
 	io.ReadSeekCloser
 	// File describes what is read.
 	File() *File
-	// CRC32C is the checksum of the whole File (Castagnoli), and whether it is known.
+	// CRC32C is the checksum of the whole File (Castagnoli), and whether it is
+	// known: over HTTP from the first Read on, if the server tells it.
 	CRC32C() (sum uint32, known bool)
 }
