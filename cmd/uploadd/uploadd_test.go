@@ -151,7 +151,7 @@ func TestServe(t *testing.T) {
 
 func TestExpiryInService(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "--upload-ttl=1s")
+	p := start(t, data, "--upload-ttl=4s") // whole seconds: a part must fit in, on a slow machine too
 	id := upload(t, p, 3)
 	uploadstest.Must(p.AddPart(t.Context(), id, strings.NewReader("abc")))(t)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
