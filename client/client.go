@@ -88,6 +88,12 @@ func New(cfg Config) (*Client, error) {
 	return &Client{base: strings.TrimRight(u.String(), "/"), key: cfg.Key, header: header, http: &hc}, nil
 }
 
+// String names the server, and keeps the key out of whatever prints a Client.
+func (c *Client) String() string { return "client of " + c.base }
+
+// GoString is String.
+func (c *Client) GoString() string { return c.String() }
+
 // newTransport bounds every wait but those for bytes to flow, which may take
 // as long as the data is long: the context bounds these.
 func newTransport() *http.Transport {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -283,5 +284,18 @@ func TestTransportError(t *testing.T) {
 	cancel()
 	if _, err = c.GetFile(ctx, "file-1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestKeyIsNotPrinted: a Client in a log line does not give its key away.
+func TestKeyIsNotPrinted(t *testing.T) {
+	c, err := New(Config{BaseURL: "http://127.0.0.1:1/v1", Key: "sk-secret-key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if s := fmt.Sprintf(verb, c); strings.Contains(s, "secret") {
+			t.Errorf("%s prints %s", verb, s)
+		}
 	}
 }
