@@ -1,0 +1,288 @@
+// Package ledger puts a server under load and writes down what it acknowledged,
+// so that after a crash, a loss of power or a full disk it can be held to every
+// word: what was acknowledged stands, what was not is nowhere to be read, and
+// what is ambiguous happened whole or not at all.
+//
+// An answer of 2xx is an acknowledgement. One of 4xx is a refusal, which changed
+// nothing. Anything else (5xx, a broken connection) is ambiguous.
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"sync"
+
+	"uploadd/api"
+)
+
+// Ledger is what is known of a server's state. It is safe for concurrent use.
+type Ledger struct {
+	mu      sync.Mutex
+	uploads []*upload // in the order they were acknowledged
+	files   []*file
+	settled int // uploads before this index have been verified since their last change
+	// lostFiles counts the files made in one piece whose answer was lost: their
+	// ids are not known, their bytes are.
+	lostFiles []data
+	faults    []string
+	acked     int
+}
+
+// fate is what is known of a step that ends something.
+type fate int
+
+const (
+	open      fate = iota // not asked for
+	ambiguous             // asked for; nobody knows
+	done                  // acknowledged
+)
+
+// data is bytes that can be made again.
+type data struct {
+	seed uint64
+	size int
+}
+
+func (d data) bytes() []byte {
+	b := make([]byte, d.size)
+	var key [32]byte
+	for i := range 8 {
+		key[i] = byte(d.seed >> (8 * i))
+	}
+	rand.NewChaCha8(key).Read(b)
+	return b
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (d data) crc32c() string { return fmt.Sprintf("%08x", crc32.Checksum(d.bytes(), castagnoli)) }
+
+// part is an acknowledged Part.
+type part struct {
+	id string
+	data
+}
+
+// upload is an acknowledged Upload; one worker owns it until its load ends.
+type upload struct {
+	id                  string
+	bytes               int64
+	parts               []part
+	lost                []data // Parts whose answer was lost
+	completed, canceled fate
+	file                *file // of a completed one, once its id is known
+}
+
+// file is a File of known id.
+type file struct {
+	id      string
+	parts   []data
+	deleted fate
+}
+
+func (f *file) bytes() []byte {
+	var b bytes.Buffer
+	for _, p := range f.parts {
+		b.Write(p.bytes())
+	}
+	return b.Bytes()
+}
+
+// Acked is how many steps were acknowledged so far.
+func (l *Ledger) Acked() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.acked
+}
+
+// Faults lists the broken promises noticed so far.
+func (l *Ledger) Faults() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.faults...)
+}
+
+func (l *Ledger) fault(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.faults = append(l.faults, fmt.Sprintf(format, args...))
+}
+
+// judge says what became of a step. A refusal that the ledger has no reason to
+// expect is a fault.
+func (l *Ledger) judge(step string, err error) fate {
+	var known *api.Error
+	switch {
+	case err == nil:
+		l.mu.Lock()
+		l.acked++
+		l.mu.Unlock()
+		return done
+	case errors.As(err, &known) && known.Status < 500:
+		l.fault("%s was refused: %v", step, err)
+		return open
+	}
+	return ambiguous
+}
+
+// Load runs workers against a until ctx ends or the server does not answer any
+// more. seed decides what each of them does.
+func (l *Ledger) Load(ctx context.Context, a api.API, workers int, seed uint64) {
+	var wg sync.WaitGroup
+	for i := range workers {
+		w := &worker{Ledger: l, ctx: ctx, api: a, rng: rand.New(rand.NewPCG(seed, uint64(i)))}
+		wg.Go(w.run)
+	}
+	wg.Wait()
+}
+
+// worker leads lives of Uploads and Files, one behind the other.
+type worker struct {
+	*Ledger
+	ctx context.Context
+	api api.API
+	rng *rand.Rand
+}
+
+func (w *worker) run() {
+	for unanswered := 0; unanswered < 3 && w.ctx.Err() == nil; {
+		var answered bool
+		switch n := w.rng.IntN(10); {
+		case n < 7:
+			answered = w.upload()
+		case n < 9:
+			answered = w.directFile()
+		default:
+			answered = w.deleteOne()
+		}
+		if unanswered++; answered {
+			unanswered = 0
+		}
+	}
+}
+
+// size favours borders: of the buffers, of the sectors, and nothing much.
+func (w *worker) size() int {
+	sizes := []int{1, 100, 4095, 4096, 16 << 10, 64<<10 - 1, 64<<10 + 1, 200_000}
+	return sizes[w.rng.IntN(len(sizes))]
+}
+
+func (w *worker) data() data { return data{w.rng.Uint64(), w.size()} }
+
+// upload leads the life of one Upload, and reports whether the server answered.
+func (w *worker) upload() bool {
+	plan := make([]data, 1+w.rng.IntN(4))
+	var total int64
+	for i := range plan {
+		plan[i] = w.data()
+		total += int64(plan[i].size)
+	}
+	created, err := w.api.CreateUpload(w.ctx, api.CreateUploadRequest{
+		Filename: "load.bin", Purpose: "user_data", Bytes: total, MimeType: "application/octet-stream"})
+	if w.judge("a creation", err) != done {
+		return false
+	}
+	u := &upload{id: created.ID, bytes: total}
+	w.mu.Lock()
+	w.uploads = append(w.uploads, u)
+	w.mu.Unlock()
+	whole := true
+	for _, d := range plan {
+		whole = w.part(u, d) && whole
+	}
+	switch n := w.rng.IntN(10); {
+	case !whole || n < 2: // left as it is
+	case n < 3:
+		_, err := w.api.CancelUpload(w.ctx, u.id)
+		u.canceled = w.judge("a cancellation", err)
+	default:
+		w.complete(u)
+	}
+	return whole
+}
+
+func (w *worker) part(u *upload, d data) bool {
+	p, err := w.api.AddPart(w.ctx, u.id, bytes.NewReader(d.bytes()))
+	switch w.judge("a part", err) {
+	case done:
+		u.parts = append(u.parts, part{p.ID, d})
+		return true
+	case ambiguous:
+		u.lost = append(u.lost, d)
+	}
+	return false
+}
+
+func (w *worker) complete(u *upload) {
+	w.rng.Shuffle(len(u.parts), func(i, j int) { u.parts[i], u.parts[j] = u.parts[j], u.parts[i] })
+	c, err := w.api.CompleteUpload(w.ctx, u.id, api.CompleteUploadRequest{PartIDs: u.ids()})
+	if u.completed = w.judge("a completion", err); u.completed == done {
+		w.keep(u, c.File.ID)
+	}
+}
+
+func (u *upload) ids() []string {
+	ids := make([]string, len(u.parts))
+	for i, p := range u.parts {
+		ids[i] = p.id
+	}
+	return ids
+}
+
+// keep records the File of a completed Upload.
+func (l *Ledger) keep(u *upload, id string) {
+	u.file = &file{id: id}
+	for _, p := range u.parts {
+		u.file.parts = append(u.file.parts, p.data)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.files = append(l.files, u.file)
+}
+
+func (w *worker) directFile() bool {
+	d := w.data()
+	f, err := w.api.CreateFile(w.ctx, bytes.NewReader(d.bytes()), func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: "direct.bin", Purpose: "user_data"}, nil
+	})
+	fate := w.judge("a file", err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch fate {
+	case done:
+		w.files = append(w.files, &file{id: f.ID, parts: []data{d}})
+	case ambiguous:
+		w.lostFiles = append(w.lostFiles, d)
+	}
+	return fate == done
+}
+
+// deleteOne deletes a File that no other worker is about to delete.
+func (w *worker) deleteOne() bool {
+	w.mu.Lock()
+	var f *file
+	for range 5 {
+		if len(w.files) == 0 {
+			break
+		}
+		if g := w.files[w.rng.IntN(len(w.files))]; g.deleted == open {
+			f = g
+			f.deleted = ambiguous
+			break
+		}
+	}
+	w.mu.Unlock()
+	if f == nil {
+		return true
+	}
+	_, err := w.api.DeleteFile(w.ctx, f.id)
+	fate := w.judge("a deletion", err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.deleted = fate
+	return fate == done
+}

@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"uploadd/api"
+	"uploadd/internal/blob"
+	"uploadd/internal/meta"
+	"uploadd/internal/uploads"
+	"uploadd/internal/uploads/uploadstest"
+)
+
+func service(t *testing.T) api.API {
+	dir := t.TempDir()
+	m := uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(dir, "x.db")))(t)
+	t.Cleanup(func() { m.Close() })
+	b := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
+	t.Cleanup(func() { b.Close() })
+	return uploads.New(uploads.Config{Meta: m, Blobs: b}).For("default")
+}
+
+// A ledger that never finds anything is worth nothing: each lie must be noticed.
+func TestLedgerNotices(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lie  func(l *Ledger, a api.API)
+		want string // "" for no fault
+	}{
+		"the truth": {func(*Ledger, api.API) {}, ""},
+		"a lost file": {func(l *Ledger, a api.API) {
+			a.DeleteFile(context.Background(), l.living().id)
+		}, "was acknowledged, and is gone"},
+		"other bytes":         {func(l *Ledger, a api.API) { l.living().parts[0].seed++ }, "has not the bytes that were sent"},
+		"a file that is back": {func(l *Ledger, a api.API) { l.living().deleted = done }, "was deleted, and is back"},
+		"a file nobody sent": {func(l *Ledger, a api.API) {
+			a.CreateFile(context.Background(), strings.NewReader("x"), func() (api.CreateFileRequest, error) {
+				return api.CreateFileRequest{Filename: "f", Purpose: "batch"}, nil
+			})
+		}, "nobody sent it"},
+		"a lost part": {func(l *Ledger, a api.API) {
+			u := l.pending()
+			u.parts = append(u.parts, part{"part_0", data{1, 1}})
+		}, "part part_0 of upload"},
+		"a torn part":   {func(l *Ledger, a api.API) { l.pending().parts[0].size++ }, "is not what was sent"},
+		"an end undone": {func(l *Ledger, a api.API) { l.pending().canceled = done }, "is pending again"},
+		"a lost upload": {func(l *Ledger, a api.API) { l.pending().id = "upload_0" }, "upload upload_0 was acknowledged, and is gone"},
+		"another order": {func(l *Ledger, a api.API) {
+			for _, u := range l.uploads {
+				if u.completed == done && len(u.parts) > 1 && u.file.deleted == open {
+					u.parts[0], u.parts[1] = u.parts[1], u.parts[0]
+				}
+			}
+		}, "completed again, answers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, l := service(t), &Ledger{}
+			for l.pending() == nil || l.living() == nil || l.Acked() < 50 {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				l.Load(ctx, a, 4, uint64(l.Acked()))
+				cancel()
+				for _, f := range l.Verify(t.Context(), a, false) {
+					t.Errorf("before: %s", f)
+				}
+			}
+			tt.lie(l, a)
+			faults := strings.Join(l.Verify(t.Context(), a, true), "\n")
+			if (tt.want == "") != (faults == "") || !strings.Contains(faults, tt.want) {
+				t.Errorf("got faults:\n%s\nwant:\n%s", faults, tt.want)
+			}
+		})
+	}
+}
+
+func (l *Ledger) living() *file {
+	for _, f := range l.files {
+		if f.deleted == open {
+			return f
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) pending() *upload {
+	for _, u := range l.uploads {
+		if u.completed == open && u.canceled == open && len(u.parts) > 0 {
+			return u
+		}
+	}
+	return nil
+}
