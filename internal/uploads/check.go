@@ -1,10 +1,10 @@
 package uploads
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"iter"
@@ -110,13 +110,17 @@ func (c *Checker) blob(ctx context.Context, p *Part) error {
 	if err != nil {
 		return err
 	}
-	h := crc32.New(castagnoli)
-	_, err = io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 256<<10))
+	var read blockSums
+	_, err = io.CopyBuffer(&read, struct{ io.Reader }{r}, make([]byte, blockSize))
 	if err = errors.Join(err, r.Close()); err != nil {
 		return err
 	}
-	if h.Sum32() != p.CRC32C {
-		return fmt.Errorf("its bytes have checksum %08x, and the record says %08x", h.Sum32(), p.CRC32C)
+	sums, whole := read.done()
+	if whole != p.CRC32C {
+		return fmt.Errorf("its bytes have checksum %08x, and the record says %08x", whole, p.CRC32C)
+	}
+	if !bytes.Equal(sums, p.Sums) && len(p.Sums) > 0 {
+		return errors.New("the record's checksums of its blocks are not those of its bytes")
 	}
 	return nil
 }

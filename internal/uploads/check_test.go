@@ -1,14 +1,18 @@
 package uploads_test
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"uploadd/api"
+	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 )
 
@@ -49,6 +53,9 @@ func TestCheckFindsFaults(t *testing.T) {
 		"parts in another order": {func(t *testing.T, w *world, part, path string) {
 			w.sql(`UPDATE parts SET position = position - 9; UPDATE parts SET position = 9 - position`)
 		}, "file FILE: its part PART begins at byte 3 instead of 0"},
+		"wrong checksum of a block": {func(t *testing.T, w *world, part, path string) {
+			w.sql(`UPDATE parts SET sums = x'00000000' WHERE id = '` + part + `'`)
+		}, "part PART of FILE: the record's checksums of its blocks"},
 		"wrong checksum of the file": {func(t *testing.T, w *world, part, path string) {
 			w.sql(`UPDATE files SET crc32c = 1`)
 		}, "file FILE: its parts have checksum"},
@@ -82,6 +89,58 @@ func TestCheckFindsFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A range is as true as the whole: no byte of a damaged block is let go, and every
+// other one is.
+func TestDamagedBlock(t *testing.T) {
+	const block = 256 << 10
+	w := newWorld(t)
+	data := uploadstest.Random(5, 3*block+7)
+	u := w.create(int64(len(data)) + 3)
+	part := w.add(u.ID, string(data))
+	f := w.complete(u.ID, w.add(u.ID, "abc"), part)
+	data = append([]byte("abc"), data...)
+	path := uploadstest.Must(filepath.Glob(filepath.Join(w.dir, "blobs", "*", part)))(t)[0]
+	blob := uploadstest.Must(os.OpenFile(path, os.O_RDWR, 0))(t)
+	defer blob.Close()
+	if _, err := blob.WriteAt([]byte{data[3+block+1000] ^ 4}, block+1000); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		from, to int64 // of the file
+		want     int64 // how far the reader gets
+	}{
+		{0, 3 + block, 3 + block},
+		{0, int64(len(data)), 3 + block},
+		{100, 3 + block, 3 + block},
+		{3 + block, 3 + block + 1, 3 + block},
+		{3 + block + 2000, 3 + block + 2001, 3 + block + 2000},
+		{3 + 2*block - 1, 3 + 2*block + 1, 3 + 2*block - 1},
+		{3 + 2*block, int64(len(data)), int64(len(data))},
+		{3 + 3*block + 5, int64(len(data)), int64(len(data))},
+	} {
+		for _, wrap := range []func(io.Reader) io.Reader{
+			func(r io.Reader) io.Reader { return r },
+			iotest.OneByteReader,
+			func(r io.Reader) io.Reader { return bufio.NewReaderSize(r, block) }, // as downloads do
+		} {
+			c := uploadstest.Must(w.api.OpenFile(t.Context(), f.ID))(t)
+			uploadstest.Must(c.Seek(tt.from, io.SeekStart))(t)
+			got, err := io.ReadAll(io.LimitReader(wrap(c), tt.to-tt.from))
+			if want := data[tt.from:tt.want]; !bytes.Equal(got, want) || errors.Is(err, uploads.ErrCorrupt) != (tt.want < tt.to) {
+				t.Errorf("bytes %d to %d: read %d, %v; want %d", tt.from, tt.to, len(got), err, len(want))
+			}
+			c.Close()
+		}
+	}
+	// Parts stored before blocks had checksums are held against that of the whole.
+	w.sql(`UPDATE parts SET sums = NULL`)
+	c := uploadstest.Must(w.api.OpenFile(t.Context(), f.ID))(t)
+	defer c.Close()
+	if got, err := io.ReadAll(c); len(got) >= len(data) || !errors.Is(err, uploads.ErrCorrupt) {
+		t.Errorf("without checksums of blocks: read %d bytes of %d, %v", len(got), len(data), err)
 	}
 }
 

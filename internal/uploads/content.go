@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"sort"
 
 	"uploadd/api"
 )
 
-// ErrCorrupt is a blob that is not what was stored.
-var ErrCorrupt = errors.New("stored bytes are damaged")
-
-// content reads a File, its Parts one behind the other. Each Part that is read
-// from its first byte to its last is held against its checksum before its last
-// bytes are let go: a damaged one ends the read with an error, short.
+// content reads a File, its Parts one behind the other. What it lets go has been
+// verified: damage ends the read with an error, short.
 type content struct {
 	ctx   context.Context
 	blobs Blobs
@@ -25,10 +20,8 @@ type content struct {
 	size  int64
 
 	pos  int64
-	part int           // index of the Part that open reads
-	open io.ReadCloser // nil: to be opened at pos
-	crc  uint32
-	sum  bool // open began at the Part's first byte
+	part int         // index of the Part that open reads
+	open *partReader // nil: to be opened at pos
 }
 
 func newContent(ctx context.Context, blobs Blobs, f *File, parts []Part) *content {
@@ -55,36 +48,21 @@ func (c *content) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	part := &c.parts[c.part]
-	left := part.Offset + part.Bytes - c.pos
-	n, err := c.open.Read(p[:min(int64(len(p)), left)])
-	if c.sum {
-		c.crc = crc32.Update(c.crc, castagnoli, p[:n])
-	}
-	if left -= int64(n); left == 0 {
-		if c.sum && c.crc != part.CRC32C {
-			return 0, fmt.Errorf("%w: part %s has checksum %08x, want %08x", ErrCorrupt, part.ID, c.crc, part.CRC32C)
-		}
-		c.pos += int64(n)
-		return n, c.shut()
-	}
+	n, err := c.open.Read(p)
 	c.pos += int64(n)
-	if err == io.EOF {
-		err = fmt.Errorf("%w: part %s ends %d bytes early", ErrCorrupt, part.ID, left)
+	if part := &c.parts[c.part]; err == nil && c.pos == part.Offset+part.Bytes {
+		err = c.shut()
 	}
 	return n, err
 }
 
-func (c *content) openAt(pos int64) error {
+func (c *content) openAt(pos int64) (err error) {
 	// The first Part that ends behind pos; none is empty but that of an empty File.
 	c.part = sort.Search(len(c.parts), func(i int) bool { return c.parts[i].Offset+c.parts[i].Bytes > pos })
 	part := &c.parts[c.part]
-	off := pos - part.Offset
-	r, err := c.blobs.Open(c.ctx, part.ID, off, part.Bytes-off)
-	if err != nil {
+	if c.open, err = openPart(c.ctx, c.blobs, part, pos-part.Offset); err != nil {
 		return fmt.Errorf("part %s: %w", part.ID, err)
 	}
-	c.open, c.crc, c.sum = r, 0, off == 0
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 
 	"uploadd/api"
@@ -65,7 +64,8 @@ func (s *Service) store(ctx context.Context, part *Part, src *measured, record f
 		return err
 	}
 	if err = s.Blobs.Put(ctx, key, src); err == nil {
-		part.ID, part.Bytes, part.CRC32C, part.CreatedAt = key, src.size, src.crc, s.now()
+		part.ID, part.Bytes, part.CreatedAt = key, src.size, s.now()
+		part.Sums, part.CRC32C = src.done()
 		err = record()
 	}
 	if err != nil {
@@ -109,24 +109,19 @@ func wirePart(p *Part) *api.Part {
 	return &api.Part{ID: p.ID, Object: "upload.part", CreatedAt: p.CreatedAt, UploadID: p.UploadID}
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // measured counts and sums what is read through it, and fails beyond limit.
 type measured struct {
 	r       io.Reader
 	limit   int64
 	tooLong func(limit int64) error
-
-	size int64
-	crc  uint32
+	blockSums
 }
 
 func (m *measured) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
-	m.size += int64(n)
-	if m.size > m.limit {
+	if m.size+int64(n) > m.limit {
 		return 0, m.tooLong(m.limit)
 	}
-	m.crc = crc32.Update(m.crc, castagnoli, p[:n])
+	m.Write(p[:n])
 	return n, err
 }

@@ -138,6 +138,7 @@ type Part struct {
 	Offset    int64  // in the File
 	Bytes     int64
 	CRC32C    uint32
+	Sums      []byte // CRC-32C of each 256 KiB, 4 bytes each, the highest first
 	CreatedAt int64
 }
 
