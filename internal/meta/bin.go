@@ -144,6 +144,17 @@ func (s *Store) Doom(ctx context.Context, now int64, limit int) (keys []string, 
 	return keys, err
 }
 
+func (s *Store) Recover(ctx context.Context, now, horizon int64) error {
+	return s.write.write(ctx, func(q querier) error {
+		if _, err := q.exec(ctx, `UPDATE bin SET due_at = $1 WHERE due_at > $2`, now, horizon); err != nil {
+			return err
+		}
+		_, err := q.exec(ctx, `UPDATE uploads SET created_at = $1, expires_at = $1 + (expires_at - created_at)
+			WHERE status = 'pending' AND expires_at > $1 AND created_at > $1`, now)
+		return err
+	})
+}
+
 func (s *Store) Bin(ctx context.Context, after string, limit int) ([]uploads.BinEntry, error) {
 	rows, err := s.read.query(ctx, `SELECT key, due_at, doomed FROM bin WHERE key > $1 ORDER BY key LIMIT $2`, after, limit)
 	return all(func(rows *sql.Rows, e *uploads.BinEntry) error { return rows.Scan(&e.Key, &e.Due, &e.Doomed) }, rows, err)

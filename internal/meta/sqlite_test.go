@@ -100,6 +100,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"ended uploads":   `SELECT 1` + endedUploads,
 		"deleted files":   `SELECT 1` + deletedFiles,
 		"bin":             `SELECT 1 FROM bin WHERE due_at <= $1`,
+		"reservations":    `SELECT 1 FROM bin WHERE due_at > $1`,
+		"uploads ahead":   `SELECT 1 FROM uploads WHERE status = 'pending' AND expires_at > $1 AND created_at > $1`,
 		"files": `SELECT id FROM files WHERE project = 'p' AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > 5) AND '' = ''
 			AND (created_at, seq) < ($1, 7) ORDER BY created_at DESC, seq DESC LIMIT 100`,
 		"files of a purpose": `SELECT id FROM files WHERE project = 'p' AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > 5) AND purpose = 'x'

@@ -31,30 +31,15 @@ func (s *Service) Janitor(ctx context.Context, period time.Duration) {
 	}
 }
 
-// Recover makes the reservations of a process that is gone due at once. It
-// may be called only before the Service is used, and does nothing unless the
-// stores are Exclusive.
+// Recover begins after a process that is gone: its reservations are due at
+// once. It may be called only before the Service is used, and does nothing unless
+// the stores are Exclusive. It takes no longer for more Files.
 func (s *Service) Recover(ctx context.Context) error {
 	if !s.Exclusive {
 		return nil
 	}
 	now := s.now()
-	for after := ""; ; {
-		entries, err := s.Meta.Bin(ctx, after, janitorBatch)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		var keys []string
-		for _, e := range entries {
-			if e.Due > s.due(now) { // a reservation: what was let go is due sooner
-				keys = append(keys, e.Key)
-			}
-		}
-		if err := s.Meta.Discard(ctx, keys, now); err != nil {
-			return err
-		}
-		after = entries[len(entries)-1].Key
-	}
+	return s.Meta.Recover(ctx, now, s.due(now)) // what was let go is due sooner than any reservation
 }
 
 // Clean does all that is due: it ends what is past its time, deletes the blobs

@@ -89,6 +89,11 @@ type Meta interface {
 	AllFiles(ctx context.Context, after, now int64, limit int) ([]File, error)
 	// Orphans returns Parts whose Upload or File has no record.
 	Orphans(ctx context.Context, limit int) ([]Part, error)
+	// Recover begins after a process that is gone. Keys in the bin that are due
+	// after horizon, its reservations, become due at now; and pending Uploads
+	// created after now, which was a clock that has been set back since, begin
+	// their life at now.
+	Recover(ctx context.Context, now, horizon int64) error
 	// Bin returns the keys in the bin after the key after, in order.
 	Bin(ctx context.Context, after string, limit int) ([]BinEntry, error)
 	// Known says whether a key is in the bin or that of a Part.

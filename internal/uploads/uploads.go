@@ -46,8 +46,10 @@ type Config struct {
 	// at the start are then those of a process that is gone.
 	Exclusive bool
 
-	Now func() time.Time // the clock; time.Now
-	Log *slog.Logger     // nil logs nothing
+	// Now is the time by which everything lives and ends; a clock that follows
+	// the one of the machine, but does not leap with it.
+	Now func() time.Time
+	Log *slog.Logger // nil logs nothing
 }
 
 // Service keeps Uploads and Files in its stores. It has no state of its own
@@ -65,11 +67,11 @@ func New(c Config) *Service {
 	setDefault(&c.MaxFile, api.MaxFile)
 	setDefault(&c.Grace, 10*time.Second)
 	setDefault(&c.Lease, 24*time.Hour)
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = systemClock(c.Log).Now
 	}
 	return &Service{Config: c, keys: &keyring{meta: c.Meta, now: c.Now, lease: c.Lease}}
 }
