@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"uploadd/api"
+	"uploadd/internal/blob"
 	"uploadd/internal/server"
 	"uploadd/internal/uploads"
 )
@@ -48,6 +49,7 @@ func (c *serveCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	warnUntrusted(log, st.dir)
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return errors.Join(err, st.Close())
@@ -105,6 +107,18 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 		return srv.Close()
 	}
 	return nil
+}
+
+// warnUntrusted says so where a flush of the disk promises nothing.
+func warnUntrusted(log *slog.Logger, dir string) {
+	for _, path := range []string{dir, blobDir(dir)} { // which may be a mount of its own
+		switch name, err := blob.Untrusted(path); {
+		case err != nil:
+			log.Warn("whether the disk keeps what it is given is not known", "err", err)
+		case name != "":
+			log.Warn("what is acknowledged may be lost with the power: the data is on "+name, "path", path)
+		}
+	}
 }
 
 // loopbackOnly refuses an address that others can reach, as long as there are no

@@ -270,6 +270,17 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// Where flushing promises nothing, the log says so before anything is acknowledged.
+func TestUntrustedDisk(t *testing.T) {
+	dir := uploadstest.Must(os.MkdirTemp("/dev/shm", "uploadd"))(t)
+	defer os.RemoveAll(dir)
+	var log bytes.Buffer
+	warnUntrusted((&serveCmd{LogFormat: "text"}).logger(&log), dir)
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "tmpfs") {
+		t.Errorf("the log says %q", log.String())
+	}
+}
+
 // An unwritable directory is said to be one.
 func TestDataDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")

@@ -137,6 +137,18 @@ type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
+func TestUntrusted(t *testing.T) {
+	if name, err := Untrusted("/dev/shm"); err != nil || !strings.HasPrefix(name, "tmpfs") {
+		t.Errorf("memory is trusted: %q, %v", name, err)
+	}
+	if name, err := Untrusted("/proc/self"); err != nil || name != "" {
+		t.Errorf("not a disk, but nothing to warn of: %q, %v", name, err)
+	}
+	if _, err := Untrusted("/nowhere"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a path that does not exist: %v", err)
+	}
+}
+
 func TestDiskKeysListed(t *testing.T) {
 	d, dir := openDisk(t)
 	for _, key := range []string{"part_ab", "part_cd"} {
