@@ -1,11 +1,11 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit sdk fuzz
+.PHONY: run test tools lint unit outside fuzz crash powercut race-histories faults mutants backup soak
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
 
-test: tools lint unit sdk ## everything; sets up what it needs
+test: tools lint unit outside ## everything; sets up what it needs
 
 tools:
 	scripts/tools
@@ -15,11 +15,33 @@ lint:
 	go vet ./...
 	go tool -modfile=tools.mod staticcheck ./...
 
-unit: ## all suites but the SDKs', under the race detector
-	go test -race $$(go list ./... | grep -v /test/sdk)
+unit: ## what runs in the process of its test, under the race detector
+	go test -race $$(go list ./... | grep -v uploadd/test/)
 
-sdk: ## the official SDKs against the built binary
-	go test -count=1 ./test/sdk/...
+outside: ## the built program: the official SDKs, and a small part of each campaign below
+	go test -count=1 -p 1 ./test/...
+
+# The campaigns, whole. RELIABILITY.md says what each last showed.
+
+campaign = go test -count=1 -v -timeout 3h
+
+crash: ## 1,000 kills under load, and one at every system call of a scripted life
+	$(campaign) ./test/crash -args -kills=1000
+
+powercut: ## 2,000 losses of power, and 5,000 crash images
+	$(campaign) ./test/powercut -args -cuts=2000 -images=5000
+
+race-histories: ## 10,000 histories checked for linearizability, and every interleaving of two
+	$(campaign) ./test/histories -args -histories=10000
+
+faults: ## full disks and failing calls, at every one
+	$(campaign) ./test/faults
+
+mutants: ## plants known mistakes one at a time: which test catches each
+	$(campaign) ./test/mutants
+
+soak: crash powercut race-histories faults backup mutants ## all of them
+	$(campaign) ./test/start -args -files=1000000
 
 fuzz: ## ten minutes of forms, against the standard library's reader
 	go test -run '^$$' -fuzz FuzzAgainstStandardLibrary -fuzztime 10m ./internal/formdata
