@@ -3,8 +3,10 @@ package meta
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"uploadd/internal/uploads"
@@ -89,6 +91,49 @@ func TestSQLiteClosed(t *testing.T) {
 	if err := s.Reserve(t.Context(), []string{"part_1"}, 5); !errors.Is(err, uploads.ErrUnavailable) {
 		t.Errorf("a write after Close: %v", err)
 	}
+}
+
+// Steps share transactions; a caller that goes away in the middle of one takes
+// no other's step with it, and learns how its own ended.
+func TestSQLiteCallersLeave(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+	var leaving, staying sync.WaitGroup
+	stop := make(chan struct{})
+	for w := range 8 {
+		leaving.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				go cancel()
+				keys := make([]string, 50)
+				for k := range keys {
+					keys[k] = fmt.Sprintf("leaving_%d_%d_%d", w, i, k)
+				}
+				err := s.Reserve(ctx, keys, 5)
+				if known, lookup := s.Known(t.Context(), keys[0]); lookup != nil || known != (err == nil) {
+					t.Errorf("a step that ended with %v happened: %v, %v", err, known, lookup)
+					return
+				}
+			}
+		})
+	}
+	for w := range 4 {
+		staying.Go(func() {
+			for i := range 300 {
+				if err := s.Reserve(t.Context(), []string{fmt.Sprintf("staying_%d_%d", w, i)}, 5); err != nil {
+					t.Errorf("somebody else left, and this step failed: %v", err)
+					return
+				}
+			}
+		})
+	}
+	staying.Wait()
+	close(stop)
+	leaving.Wait()
 }
 
 // Lists must not look at what is not on their page, however many files there are.
