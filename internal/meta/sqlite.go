@@ -35,8 +35,11 @@ func OpenSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
 	conn, err := db.Conn(ctx)
+	if err == nil {
+		err = verifyDurable(ctx, conn)
+	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
 	w := &committer{conn: conn, stmts: statements{prepare: conn.PrepareContext}, ops: make(chan *op), done: make(chan struct{})}
 	go w.run()
@@ -46,6 +49,23 @@ func OpenSQLite(ctx context.Context, path string) (*Store, error) {
 		ping:  db.PingContext,
 		close: func() error { w.stop(); return errors.Join(conn.Close(), db.Close()) },
 	}, nil
+}
+
+// verifyDurable refuses a connection on which the settings that durability rests
+// on are not in force: SQLite keeps to others, without a word, where a file
+// system does not allow them.
+func verifyDurable(ctx context.Context, conn *sql.Conn) error {
+	var journal string
+	var synchronous int
+	err := errors.Join(
+		conn.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&journal),
+		conn.QueryRowContext(ctx, `PRAGMA synchronous`).Scan(&synchronous))
+	const full = 2
+	if err == nil && (journal != "wal" || synchronous != full) {
+		err = fmt.Errorf("the database works with journal_mode %s and synchronous %d, want wal and %d: its file system cannot keep what is acknowledged",
+			journal, synchronous, full)
+	}
+	return err
 }
 
 // OpenSQLiteReadOnly opens the database for reading beside the server that
@@ -201,7 +221,7 @@ func (c *committer) commit(batch []*op) (err error) {
 		if err != nil {
 			return err
 		}
-		if o.err = o.do(&c.stmts); o.err != nil {
+		if o.err = o.do(unhurried{&c.stmts}); o.err != nil {
 			if se := (*sqlite.Error)(nil); errors.As(o.err, &se) && se.Code()&0xff != sqlite3.SQLITE_CONSTRAINT {
 				return o.err // SQLite may have ended the transaction
 			}
@@ -233,6 +253,19 @@ func (c *committer) classify(err error) error {
 		return fmt.Errorf("%w: %w", uploads.ErrUnavailable, err)
 	}
 	return err
+}
+
+// unhurried runs statements to their end whatever becomes of the caller: SQLite
+// undoes the whole transaction, and so the steps of others, when a statement that
+// writes is interrupted.
+type unhurried struct{ querier }
+
+func (u unhurried) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return u.querier.exec(context.WithoutCancel(ctx), query, args...)
+}
+
+func (u unhurried) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return u.querier.query(context.WithoutCancel(ctx), query, args...)
 }
 
 // statements prepares each query once. Queries are constants of this package,

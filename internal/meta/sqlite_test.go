@@ -48,6 +48,25 @@ func TestSQLiteDurability(t *testing.T) {
 	}
 }
 
+// A database that would lose its last commits with the power is refused.
+func TestSQLiteNotDurable(t *testing.T) {
+	for _, pragmas := range [][]string{{"journal_mode(DELETE)", "synchronous(FULL)"}, {"journal_mode(WAL)", "synchronous(NORMAL)"}} {
+		db, err := openSQLite(filepath.Join(t.TempDir(), "x.db"), pragmas...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := verifyDurable(t.Context(), conn); err == nil || !strings.Contains(err.Error(), "cannot keep") {
+			t.Errorf("%v: %v", pragmas, err)
+		}
+	}
+}
+
 func TestSQLiteLaterVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	s := open(t, path)
