@@ -135,6 +135,16 @@ func TestDamagedBlock(t *testing.T) {
 			c.Close()
 		}
 	}
+	// Cut at the border of a block after it was opened, it does not end early: it breaks.
+	torn := uploadstest.Must(w.api.OpenFile(t.Context(), f.ID))(t)
+	defer torn.Close()
+	uploadstest.Must(io.ReadFull(torn, make([]byte, 5)))(t)
+	fatal(t, blob.Truncate(block))
+	if got, err := io.ReadAll(torn); 5+len(got) != 3+block || !errors.Is(err, uploads.ErrCorrupt) {
+		t.Errorf("cut after it was opened: read %d bytes, %v", len(got), err)
+	}
+	fatal(t, os.WriteFile(path, data[3:], 0o600))
+	uploadstest.Must(blob.WriteAt([]byte{data[3+1000] ^ 4}, 1000))(t)
 	// Parts stored before blocks had checksums are held against that of the whole.
 	w.sql(`UPDATE parts SET sums = NULL`)
 	c := uploadstest.Must(w.api.OpenFile(t.Context(), f.ID))(t)

@@ -192,6 +192,27 @@ func TestCrashBeforeRecord(t *testing.T) {
 	}
 }
 
+// A blob's key stays in the bin for half its lease at least, however long ago the
+// key was reserved.
+func TestReservationsLive(t *testing.T) {
+	w := newWorld(t)
+	for range 5 { // of 64 keys reserved together
+		u := w.create(3)
+		w.api.AddPart(t.Context(), u.ID, &hooked{Reader: strings.NewReader("abc"), hook: func() {
+			reserved := 0
+			for _, e := range uploadstest.Must(w.meta.Bin(t.Context(), "", 1000))(t) {
+				if e.Due-w.clock.Load() >= int64(12*time.Hour/time.Second) {
+					reserved++
+				}
+			}
+			if reserved == 0 {
+				t.Error("no key in the bin lives for 12 hours more, and one of them is being used")
+			}
+		}})
+		w.pass(7 * time.Hour)
+	}
+}
+
 // Records that ended long ago are forgotten, but hold their place until then.
 func TestRecordsAreForgotten(t *testing.T) {
 	w := newWorld(t)
