@@ -92,6 +92,17 @@ func TestScript(t *testing.T) {
 	if faults := l.Verify(t.Context(), a, true); len(faults) != 2 {
 		t.Errorf("the original: faults %q, want two", faults)
 	}
+	if !c.Resume(t.Context(), a) || c.pending() != nil {
+		t.Error("an upload was not resumed")
+	}
+	if faults := c.Verify(t.Context(), a, true); len(faults) > 0 {
+		t.Errorf("resumed: faults %q", faults)
+	}
+	c.uploads[0].completed, c.uploads[0].parts = open, c.uploads[0].parts[:1]
+	c.uploads[0].bytes = int64(c.uploads[0].parts[0].size)
+	if c.Resume(t.Context(), a) || len(c.Faults()) != 1 {
+		t.Errorf("a completion that is refused: faults %q, want one", c.Faults())
+	}
 }
 
 func (l *Ledger) living() *file {

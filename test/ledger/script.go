@@ -31,6 +31,23 @@ func (l *Ledger) Script(ctx context.Context, a api.API) bool {
 	return ok
 }
 
+// Resume completes every Upload that is pending though all its Parts were
+// acknowledged, as clients do after a crash. It reports whether all of that was
+// acknowledged, too.
+func (l *Ledger) Resume(ctx context.Context, a api.API) bool {
+	w, whole := &worker{Ledger: l, ctx: ctx, api: a}, true
+	for _, u := range l.uploads {
+		missing := u.bytes
+		for _, p := range u.parts {
+			missing -= int64(p.size)
+		}
+		if missing == 0 && u.completed == open && u.canceled == open {
+			whole = w.complete(u, false) && whole
+		}
+	}
+	return whole
+}
+
 // Blobs is how many blobs the server must keep for what is in the ledger, if
 // nothing in it is ambiguous.
 func (l *Ledger) Blobs() int {
