@@ -10,6 +10,8 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -155,7 +157,7 @@ func (w *worker) run() {
 		case n < 7:
 			answered = w.upload()
 		case n < 9:
-			answered = w.directFile()
+			answered = w.directFile(w.data())
 		default:
 			answered = w.deleteOne()
 		}
@@ -176,33 +178,42 @@ func (w *worker) data() data { return data{w.rng.Uint64(), w.size()} }
 // upload leads the life of one Upload, and reports whether the server answered.
 func (w *worker) upload() bool {
 	plan := make([]data, 1+w.rng.IntN(4))
-	var total int64
 	for i := range plan {
 		plan[i] = w.data()
-		total += int64(plan[i].size)
+	}
+	u, whole := w.send(plan)
+	switch n := w.rng.IntN(10); {
+	case !whole || n < 2: // left as it is
+	case n < 3:
+		w.cancel(u)
+	default:
+		w.rng.Shuffle(len(u.parts), func(i, j int) { u.parts[i], u.parts[j] = u.parts[j], u.parts[i] })
+		w.complete(u, n < 5)
+	}
+	return whole
+}
+
+// send makes an Upload and adds the Parts of plan. It reports whether all of
+// that was acknowledged.
+func (w *worker) send(plan []data) (u *upload, whole bool) {
+	var total int64
+	for _, d := range plan {
+		total += int64(d.size)
 	}
 	created, err := w.api.CreateUpload(w.ctx, api.CreateUploadRequest{
 		Filename: "load.bin", Purpose: "user_data", Bytes: total, MimeType: "application/octet-stream"})
 	if w.judge("a creation", err) != done {
-		return false
+		return nil, false
 	}
-	u := &upload{id: created.ID, bytes: total}
+	u = &upload{id: created.ID, bytes: total}
 	w.mu.Lock()
 	w.uploads = append(w.uploads, u)
 	w.mu.Unlock()
-	whole := true
+	whole = true
 	for _, d := range plan {
 		whole = w.part(u, d) && whole
 	}
-	switch n := w.rng.IntN(10); {
-	case !whole || n < 2: // left as it is
-	case n < 3:
-		_, err := w.api.CancelUpload(w.ctx, u.id)
-		u.canceled = w.judge("a cancellation", err)
-	default:
-		w.complete(u)
-	}
-	return whole
+	return u, whole
 }
 
 func (w *worker) part(u *upload, d data) bool {
@@ -217,12 +228,27 @@ func (w *worker) part(u *upload, d data) bool {
 	return false
 }
 
-func (w *worker) complete(u *upload) {
-	w.rng.Shuffle(len(u.parts), func(i, j int) { u.parts[i], u.parts[j] = u.parts[j], u.parts[i] })
-	c, err := w.api.CompleteUpload(w.ctx, u.id, api.CompleteUploadRequest{PartIDs: u.ids()})
+// complete ends u with the File of its parts, in their order.
+func (w *worker) complete(u *upload, withMD5 bool) bool {
+	req := api.CompleteUploadRequest{PartIDs: u.ids()}
+	if withMD5 {
+		h := md5.New()
+		for _, p := range u.parts {
+			h.Write(p.bytes())
+		}
+		req.MD5 = hex.EncodeToString(h.Sum(nil))
+	}
+	c, err := w.api.CompleteUpload(w.ctx, u.id, req)
 	if u.completed = w.judge("a completion", err); u.completed == done {
 		w.keep(u, c.File.ID)
 	}
+	return u.completed == done
+}
+
+func (w *worker) cancel(u *upload) bool {
+	_, err := w.api.CancelUpload(w.ctx, u.id)
+	u.canceled = w.judge("a cancellation", err)
+	return u.canceled == done
 }
 
 func (u *upload) ids() []string {
@@ -244,8 +270,7 @@ func (l *Ledger) keep(u *upload, id string) {
 	l.files = append(l.files, u.file)
 }
 
-func (w *worker) directFile() bool {
-	d := w.data()
+func (w *worker) directFile(d data) bool {
 	f, err := w.api.CreateFile(w.ctx, bytes.NewReader(d.bytes()), func() (api.CreateFileRequest, error) {
 		return api.CreateFileRequest{Filename: "direct.bin", Purpose: "user_data"}, nil
 	})
@@ -279,6 +304,11 @@ func (w *worker) deleteOne() bool {
 	if f == nil {
 		return true
 	}
+	return w.delete(f)
+}
+
+// delete deletes f, which nobody else deletes.
+func (w *worker) delete(f *file) bool {
 	_, err := w.api.DeleteFile(w.ctx, f.id)
 	fate := w.judge("a deletion", err)
 	w.mu.Lock()

@@ -75,6 +75,36 @@ func TestLedgerNotices(t *testing.T) {
 	}
 }
 
+// The script comes to its end, again and again, and a clone does not share what
+// becomes of its original.
+func TestScript(t *testing.T) {
+	a, l := service(t), &Ledger{}
+	for life := 1; life <= 2; life++ {
+		if !l.Script(t.Context(), a) || l.Blobs() != life*6 {
+			t.Errorf("life %d: %d blobs, faults %q", life, l.Blobs(), l.Faults())
+		}
+	}
+	c := l.Clone()
+	l.living().deleted, l.pending().canceled = done, done
+	if faults := c.Verify(t.Context(), a, true); len(faults) > 0 || c.Blobs() != 12 {
+		t.Errorf("the clone: %d blobs, faults %q", c.Blobs(), faults)
+	}
+	if faults := l.Verify(t.Context(), a, true); len(faults) != 2 {
+		t.Errorf("the original: faults %q, want two", faults)
+	}
+	if !c.Resume(t.Context(), a) || c.pending() != nil {
+		t.Error("an upload was not resumed")
+	}
+	if faults := c.Verify(t.Context(), a, true); len(faults) > 0 {
+		t.Errorf("resumed: faults %q", faults)
+	}
+	c.uploads[0].completed, c.uploads[0].parts = open, c.uploads[0].parts[:1]
+	c.uploads[0].bytes = int64(c.uploads[0].parts[0].size)
+	if c.Resume(t.Context(), a) || len(c.Faults()) != 1 {
+		t.Errorf("a completion that is refused: faults %q, want one", c.Faults())
+	}
+}
+
 func (l *Ledger) living() *file {
 	for _, f := range l.files {
 		if f.deleted == open {

@@ -60,6 +60,8 @@ type Options struct {
 	Under  []string // a command and its flags that runs it, such as strace
 	Env    []string // added to the environment
 	Stderr *os.File // nil: the test's output
+	// KillAfter kills it so long after it was started, be it ready or not; 0 never.
+	KillAfter time.Duration
 }
 
 var firstLine = regexp.MustCompile(`^uploadd listens on (http://[^/]+)/v1 `)
@@ -97,6 +99,9 @@ func TryStart(t testing.TB, o Options) (*Server, error) {
 	}
 	s := &Server{cmd: cmd, Data: o.Data, PID: cmd.Process.Pid}
 	t.Cleanup(s.Kill)
+	if o.KillAfter > 0 {
+		time.AfterFunc(o.KillAfter, s.Kill)
+	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	m := firstLine.FindStringSubmatch(line)
 	if m == nil {

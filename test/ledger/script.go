@@ -1,0 +1,88 @@
+package ledger
+
+import (
+	"context"
+
+	"uploadd/api"
+)
+
+// Script leads one life that has every kind of step in it, always the same one,
+// so that a caller can break it at each point. It ends with the first step that
+// is not acknowledged, and reports whether it came to its end.
+func (l *Ledger) Script(ctx context.Context, a api.API) bool {
+	w := &worker{Ledger: l, ctx: ctx, api: a}
+	seed := uint64(len(l.uploads)+len(l.files)) << 8 // other bytes in a second life
+	of := func(size int) data { seed++; return data{seed, size} }
+
+	// The largest part goes past the page cache, but for its end.
+	whole, ok := w.send([]data{of(100), of(64<<10 + 1), of(700_001)})
+	if !ok || !w.complete(whole, true) || !w.directFile(of(5000)) {
+		return false
+	}
+	given, ok := w.send([]data{of(4096)})
+	if !ok || !w.cancel(given) {
+		return false
+	}
+	gone, ok := w.send([]data{of(70_000), of(1)})
+	if !ok || !w.complete(gone, false) || !w.delete(gone.file) {
+		return false
+	}
+	_, ok = w.send([]data{of(1), of(200_000)}) // stays pending
+	return ok
+}
+
+// Resume completes every Upload that is pending though all its Parts were
+// acknowledged, as clients do after a crash. It reports whether all of that was
+// acknowledged, too.
+func (l *Ledger) Resume(ctx context.Context, a api.API) bool {
+	w, whole := &worker{Ledger: l, ctx: ctx, api: a}, true
+	for _, u := range l.uploads {
+		missing := u.bytes
+		for _, p := range u.parts {
+			missing -= int64(p.size)
+		}
+		if missing == 0 && u.completed == open && u.canceled == open {
+			whole = w.complete(u, false) && whole
+		}
+	}
+	return whole
+}
+
+// Blobs is how many blobs the server must keep for what is in the ledger, if
+// nothing in it is ambiguous.
+func (l *Ledger) Blobs() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, f := range l.files {
+		if f.deleted == open {
+			n += len(f.parts)
+		}
+	}
+	for _, u := range l.uploads {
+		if u.completed == open && u.canceled == open {
+			n += len(u.parts)
+		}
+	}
+	return n
+}
+
+// Clone returns a ledger of the same state, for a copy of the server's data.
+func (l *Ledger) Clone() *Ledger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := &Ledger{settled: l.settled, acked: l.acked, lostFiles: append([]data(nil), l.lostFiles...)}
+	files := map[*file]*file{}
+	for _, f := range l.files {
+		g := *f
+		files[f] = &g
+		c.files = append(c.files, &g)
+	}
+	for _, u := range l.uploads {
+		v := *u
+		v.file = files[u.file]
+		v.parts, v.lost = append([]part(nil), u.parts...), append([]data(nil), u.lost...)
+		c.uploads = append(c.uploads, &v)
+	}
+	return c
+}
