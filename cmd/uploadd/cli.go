@@ -16,6 +16,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Check   checkCmd   `cmd:"" help:"Check that every File is whole and nothing is left over. Exits 1 and lists what is wrong if not. Safe beside a running server."`
 	Gc      gcCmd      `cmd:"" help:"Show the bytes that wait to be removed, and with --now remove those that are due. Safe beside a running server."`
+	Backup  backupCmd  `cmd:"" help:"Copy everything into another directory, which a server can be run on. Safe beside a running server."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -67,6 +67,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 		MaxUpload: int64(c.MaxUpload),
 		MaxFile:   int64(c.MaxFile),
 		Exclusive: true,
+		Hold:      st.mayDelete,
 		Log:       log,
 	})
 	if err := svc.Recover(env.ctx); err != nil {

@@ -41,6 +41,20 @@ func (d dataFlag) open(ctx context.Context) (*stores, error) {
 	if err := blob.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
 	}
+	lock, err := lockDirectory(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStores(dir, func(path string) (*meta.Store, error) { return meta.OpenSQLite(ctx, path) })
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// lockDirectory keeps every other server out of dir until the file is closed.
+func lockDirectory(dir string) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
@@ -49,12 +63,35 @@ func (d dataFlag) open(ctx context.Context) (*stores, error) {
 		lock.Close()
 		return nil, fmt.Errorf("%s is in use by another uploadd: stop it, or choose another directory with --data (%w)", dir, err)
 	}
-	s, err := openStores(dir, func(path string) (*meta.Store, error) { return meta.OpenSQLite(ctx, path) })
+	return lock, nil
+}
+
+// holdDeletions keeps every janitor from deleting blobs in dir until the file is
+// closed, if only by the end of the process. It waits for one that is at it. The
+// lock is on the directory itself: a full disk has no room for a new file.
+func holdDeletions(dir string) (*os.File, error) {
+	f, err := os.Open(blobDir(dir))
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, err
 	}
-	s.lock = lock
-	return s, nil
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH); err != nil {
+		return nil, errors.Join(fmt.Errorf("holding up deletions: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// mayDelete asks whether nobody holds deletions up, and keeps others from doing
+// so until release is called.
+func (s *stores) mayDelete() (release func(), ok bool) {
+	f, err := os.Open(blobDir(s.dir))
+	if err != nil {
+		return nil, false
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		f.Close()
+		return nil, false
+	}
+	return func() { f.Close() }, true
 }
 
 // openBeside opens a data directory that exists, and that a server may be using.

@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 func invoke(t testing.TB, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), args, &out, &errs)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a server that should have been refused
+	defer cancel()
+	code = run(ctx, args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 

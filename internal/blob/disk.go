@@ -111,9 +111,12 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (err error) {
 }
 
 // Open reads n bytes from off.
-func (d *Disk) Open(_ context.Context, key string, off, n int64) (io.ReadCloser, error) {
+func (d *Disk) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
 	_, path, err := d.path(key)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Size(ctx, key); err != nil { // os.Root follows a link that stays within it
 		return nil, err
 	}
 	// O_NONBLOCK: opening a FIFO that somebody planted must not wait.

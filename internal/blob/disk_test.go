@@ -83,10 +83,12 @@ func TestDiskPlanted(t *testing.T) {
 	const key = "part_000000000000000000000000000000aa"
 	path := filepath.Join(dir, "aa", key)
 	for name, plant := range map[string]func() error{
-		"symlink out":   func() error { return os.Symlink(secret, path) },
-		"symlink along": func() error { return os.Symlink("other", path) },
-		"fifo":          func() error { return syscall.Mkfifo(path, 0o600) },
-		"directory":     func() error { return os.Mkdir(path, 0o700) },
+		"symlink out": func() error { return os.Symlink(secret, path) },
+		"symlink along": func() error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "aa", "other"), []byte("secret"), 0o600), os.Symlink("other", path))
+		},
+		"fifo":      func() error { return syscall.Mkfifo(path, 0o600) },
+		"directory": func() error { return os.Mkdir(path, 0o700) },
 	} {
 		if err := plant(); err != nil {
 			t.Fatal(err)

@@ -50,3 +50,23 @@ func MkdirAll(path string) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+// Replace puts the file from in the place of the file to, in the same directory:
+// after a loss of power there is the one or the other, whole.
+func Replace(from, to string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -233,6 +233,9 @@ func TestInternalError(t *testing.T) {
 	for path, status := range map[string]int{"/v1/files": 500, "/readyz": 503} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if after := w.Header().Get("Retry-After"); (after == "1") != (status == 503) {
+			t.Errorf("%s: Retry-After %q", path, after)
+		}
 		if w.Code != status || strings.Contains(w.Body.String(), "secret") || !strings.Contains(w.Body.String(), `"server_error"`) {
 			t.Errorf("%s: status %d, %s", path, w.Code, w.Body)
 		}

@@ -65,6 +65,13 @@ func (s *Service) Clean(ctx context.Context) (deleted int, err error) {
 // emptyBin deletes every blob that is due. A blob that cannot be deleted stays
 // in the bin for the next time and holds up no other.
 func (s *Service) emptyBin(ctx context.Context, now int64) (deleted int, err error) {
+	if s.Hold != nil {
+		release, ok := s.Hold()
+		if !ok {
+			return 0, nil // they stay in the bin for the next time
+		}
+		defer release()
+	}
 	for {
 		keys, err := s.Meta.Doom(ctx, now, janitorBatch)
 		if err != nil || len(keys) == 0 {

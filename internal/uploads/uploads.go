@@ -46,6 +46,10 @@ type Config struct {
 	// at the start are then those of a process that is gone.
 	Exclusive bool
 
+	// Hold asks whether blobs may be deleted now, and returns how to say that the
+	// deletion is over. While a back-up copies, they may not. nil allows it always.
+	Hold func() (release func(), ok bool)
+
 	// Now is the time by which everything lives and ends; a clock that follows
 	// the one of the machine, but does not leap with it.
 	Now func() time.Time
