@@ -6,6 +6,7 @@ package faults
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,11 @@ import (
 	"uploadd/test/program"
 )
 
-func TestMain(m *testing.M) { program.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16") // nearly all of them wait for space to return, most of the time
+	program.Main(m)
+}
 
 // patience is how long something that must happen by itself may take. A deleted
 // blob stays for ten seconds.
