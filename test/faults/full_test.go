@@ -30,11 +30,14 @@ func fillUp(t testing.TB, dir string) (filler string) {
 	for size := 1 << 20; size > 0; size /= 4 {
 		// The flush is what takes the blocks on ext4, and frees what waits for it.
 		for block := make([]byte, size); ; {
-			if _, err := f.Write(block); err == nil && size >= 4096 {
+			_, err := f.Write(block)
+			if err == nil && size >= 4096 {
 				err = f.Sync()
-			} else if errors.Is(err, syscall.ENOSPC) {
+			}
+			if errors.Is(err, syscall.ENOSPC) {
 				break
-			} else if err != nil {
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
