@@ -102,6 +102,7 @@ func (f fault) inject(t testing.TB, s *program.Server, errno string, k int) (sto
 // Whatever call fails, once: every answer is one of the contract, what was
 // acknowledged stands, and the server goes on by itself.
 func TestOneCallFails(t *testing.T) {
+	t.Parallel()
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
