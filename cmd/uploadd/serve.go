@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"uploadd/api"
@@ -70,7 +71,11 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 		Hold:      st.mayDelete,
 		Log:       log,
 	})
-	if err := svc.Recover(env.ctx); err != nil {
+	switch err := svc.Recover(env.ctx); {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, uploads.ErrUnavailable):
+		// What is stored can be read all the same, and perhaps be deleted.
+		log.Error("reservations of the process before stay until their lease ends", "err", err)
+	case err != nil:
 		return errors.Join(err, listener.Close())
 	}
 	all := svc.For(project)

@@ -18,7 +18,8 @@ import (
 // Disk keeps blobs as files below a directory. No file is ever written twice.
 type Disk struct {
 	root    *os.Root
-	reserve int64 // bytes that Put leaves free
+	dir     *os.File // the same, to ask for its free space
+	reserve int64    // bytes that Put leaves free
 }
 
 // reserveMost is kept free so that the records of a deletion always find room:
@@ -38,9 +39,13 @@ func OpenDisk(dir string) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{root: root}
-	if err := d.prepare(); err != nil {
+	opened, err := root.Open(".")
+	if err != nil {
 		return nil, errors.Join(err, root.Close())
+	}
+	d := &Disk{root: root, dir: opened}
+	if err := d.prepare(); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
@@ -66,7 +71,7 @@ func (d *Disk) prepare() error {
 }
 
 // Close releases the directory.
-func (d *Disk) Close() error { return d.root.Close() }
+func (d *Disk) Close() error { return errors.Join(d.dir.Close(), d.root.Close()) }
 
 // path is where a key is kept, and the directory it is in.
 func (d *Disk) path(key string) (dir, path string, err error) {
@@ -98,7 +103,7 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (err error) {
 	}()
 	// After a failed flush the kernel may have dropped the pages and would
 	// report success the next time: the file is given up, never flushed again.
-	if err := fill(ctx, f, r); err != nil {
+	if err := fill(ctx, f, r, d.room); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := f.Sync(); err != nil {

@@ -33,8 +33,9 @@ var largeBuffers = sync.Pool{New: func() any {
 	return &b
 }}
 
-// fill copies r into f until EOF.
-func fill(ctx context.Context, f *os.File, r io.Reader) error {
+// fill copies r into f until EOF. It asks room before each write: the disk may
+// become full meanwhile.
+func fill(ctx context.Context, f *os.File, r io.Reader, room func() error) error {
 	buf := make([]byte, smallBuffer)
 	direct := false
 	for total := 0; ; {
@@ -47,6 +48,9 @@ func fill(ctx context.Context, f *os.File, r io.Reader) error {
 			if err := setDirect(f, false); err != nil {
 				return err
 			}
+		}
+		if err := room(); err != nil {
+			return err
 		}
 		if err := write(f, buf[:n], &direct); err != nil {
 			return err

@@ -7,19 +7,14 @@ import (
 
 // space is the size of the disk and what is free of it, in bytes.
 func (d *Disk) space() (total, free int64, err error) {
-	root, err := d.root.Open(".")
-	if err != nil {
-		return 0, 0, err
-	}
-	defer root.Close()
 	var st syscall.Statfs_t
-	if err := syscall.Fstatfs(int(root.Fd()), &st); err != nil {
-		return 0, 0, fmt.Errorf("free space of %s: %w", root.Name(), err)
+	if err := syscall.Fstatfs(int(d.dir.Fd()), &st); err != nil {
+		return 0, 0, fmt.Errorf("free space of %s: %w", d.dir.Name(), err)
 	}
 	return int64(st.Blocks) * int64(st.Bsize), int64(st.Bavail) * int64(st.Bsize), nil
 }
 
-// room refuses a new blob when the disk is all but full.
+// room refuses more bytes when the disk is all but full.
 func (d *Disk) room() error {
 	_, free, err := d.space()
 	if err != nil {

@@ -8,23 +8,23 @@ import (
 )
 
 func (s *Store) Reserve(ctx context.Context, keys []string, due int64) error {
-	return s.each(ctx, keys, `INSERT INTO bin (key, due_at) VALUES ($1, $2)`, due)
+	return s.each(ctx, s.write.write, keys, `INSERT INTO bin (key, due_at) VALUES ($1, $2)`, due)
 }
 
 func (s *Store) Discard(ctx context.Context, keys []string, due int64) error {
-	return s.each(ctx, keys, `UPDATE bin SET due_at = $2 WHERE key = $1`, due)
+	return s.each(ctx, s.write.free, keys, `UPDATE bin SET due_at = $2 WHERE key = $1`, due)
 }
 
 func (s *Store) Forget(ctx context.Context, keys []string) error {
-	return s.each(ctx, keys, `DELETE FROM bin WHERE key = $1`)
+	return s.each(ctx, s.write.free, keys, `DELETE FROM bin WHERE key = $1`)
 }
 
-// each runs a statement for every key, in one transaction.
-func (s *Store) each(ctx context.Context, keys []string, query string, args ...any) error {
+// each runs a statement for every key, in one transaction of write.
+func (s *Store) each(ctx context.Context, write func(context.Context, func(querier) error) error, keys []string, query string, args ...any) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	return s.write.write(ctx, func(q querier) error {
+	return write(ctx, func(q querier) error {
 		for _, key := range keys {
 			if _, err := q.exec(ctx, query, append([]any{key}, args...)...); err != nil {
 				return err
@@ -61,7 +61,7 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 	if err != nil || !uploadsUp && !filesUp {
 		return 0, err
 	}
-	err = s.write.write(ctx, func(q querier) error {
+	err = s.write.free(ctx, func(q querier) error {
 		ended = 0
 		rows, err := q.query(ctx, `SELECT id`+expiredUploads+` LIMIT $2`, now, limit)
 		ids, err := all(scanString, rows, err)
@@ -114,7 +114,7 @@ func (s *Store) Purge(ctx context.Context, before int64, limit int) (forgotten i
 	if err != nil || !uploadsOld && !filesOld {
 		return 0, err
 	}
-	err = s.write.write(ctx, func(q querier) error {
+	err = s.write.free(ctx, func(q querier) error {
 		n, err := q.exec(ctx, `DELETE FROM uploads WHERE seq IN (SELECT seq`+endedUploads+` LIMIT $2)`, before, limit)
 		if err != nil {
 			return err
@@ -131,7 +131,7 @@ func (s *Store) Doom(ctx context.Context, now int64, limit int) (keys []string, 
 	if err != nil || !due {
 		return nil, err
 	}
-	err = s.write.write(ctx, func(q querier) error {
+	err = s.write.free(ctx, func(q querier) error {
 		rows, err := q.query(ctx, `
 			UPDATE bin SET doomed = 1 WHERE key IN (
 				SELECT key FROM bin WHERE due_at <= $1
@@ -145,7 +145,7 @@ func (s *Store) Doom(ctx context.Context, now int64, limit int) (keys []string, 
 }
 
 func (s *Store) Recover(ctx context.Context, now, horizon int64) error {
-	return s.write.write(ctx, func(q querier) error {
+	return s.write.free(ctx, func(q querier) error {
 		if _, err := q.exec(ctx, `UPDATE bin SET due_at = $1 WHERE due_at > $2`, now, horizon); err != nil {
 			return err
 		}

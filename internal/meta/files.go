@@ -48,7 +48,7 @@ func (s *Store) FileParts(ctx context.Context, fileID string) ([]uploads.Part, e
 }
 
 func (s *Store) DeleteFile(ctx context.Context, project, id string, now, due int64) error {
-	return s.write.write(ctx, func(q querier) error {
+	return s.write.free(ctx, func(q querier) error {
 		err := change(ctx, q, uploads.ErrConflict, `UPDATE files SET deleted_at = $3
 			WHERE project = $1 AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, project, id, now)
 		if err != nil {

@@ -34,6 +34,9 @@ type querier interface {
 // returns nil the transaction is on stable storage. do may run more than once.
 type writer interface {
 	write(ctx context.Context, do func(querier) error) error
+	// free is write for a step that lets go of space. It is taken when the disk
+	// is so full that no other is.
+	free(ctx context.Context, do func(querier) error) error
 }
 
 // Ping says whether the database answers.
@@ -55,7 +58,7 @@ func change(ctx context.Context, q querier, otherwise error, query string, args 
 // all reads the rows of a query.
 func all[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) ([]T, error) {
 	if err != nil {
-		return nil, err
+		return nil, known(err)
 	}
 	defer rows.Close()
 	var list []T
@@ -66,7 +69,7 @@ func all[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) ([]T,
 		}
 		list = append(list, v)
 	}
-	return list, rows.Err()
+	return list, known(rows.Err())
 }
 
 // one reads the only row of a query; none is fs.ErrNotExist.

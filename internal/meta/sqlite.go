@@ -12,7 +12,7 @@ import (
 	"syscall"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"uploadd/internal/uploads"
@@ -25,6 +25,16 @@ var sqliteSchema embed.FS
 // and brings its schema up to date. A database of a later version is refused.
 // The caller holds the lock on the directory.
 func OpenSQLite(ctx context.Context, path string) (*Store, error) {
+	b := newBallast(path)
+	s, err := openForWriting(ctx, path, b)
+	if lacksRoom(err) { // opening makes files too
+		b.release()
+		s, err = openForWriting(ctx, path, b)
+	}
+	return s, err
+}
+
+func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error) {
 	// WAL with synchronous=FULL is what survives a loss of power: with NORMAL
 	// the last commits are lost, with a rollback journal (unless EXTRA) the last one.
 	db, err := openSQLite(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)")
@@ -41,7 +51,16 @@ func OpenSQLite(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
-	w := &committer{conn: conn, stmts: statements{prepare: conn.PrepareContext}, ops: make(chan *op), done: make(chan struct{})}
+	// A flush that failed in an earlier process may have left commits in the log
+	// that the kernel shows and the disk does not have; what is committed behind
+	// them would be lost with them. So the log begins anew.
+	if _, err := conn.ExecContext(ctx, `PRAGMA wal_checkpoint(RESTART)`); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), conn.Close(), db.Close())
+	}
+	w := &committer{conn: conn, stmts: statements{prepare: conn.PrepareContext}, ballast: b, ops: make(chan *op), done: make(chan struct{})}
+	if !b.refill() {
+		w.starved = syscall.ENOSPC
+	}
 	go w.run()
 	return &Store{
 		read:  &statements{prepare: db.PrepareContext},
@@ -97,6 +116,8 @@ func (refuser) write(context.Context, func(querier) error) error {
 	return errors.New("the database is open for reading only")
 }
 
+func (r refuser) free(ctx context.Context, do func(querier) error) error { return r.write(ctx, do) }
+
 // migrate applies the steps that are missing, each in a transaction of its own.
 func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, schema embed.FS, dir string) error {
 	steps, err := fs.Sub(schema, dir)
@@ -120,30 +141,43 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, schema embe
 
 // op is a write that waits to be committed.
 type op struct {
-	do   func(querier) error
-	err  error
-	done chan struct{}
+	do    func(querier) error
+	frees bool // lets go of space: is taken on a full disk too
+	err   error
+	done  chan struct{}
 }
 
 // committer is the only writer of an SQLite database. It commits all the writes
 // that came while it committed the ones before in one transaction: many small
 // steps share one flush of the disk. Its goroutine owns conn and stmts.
 type committer struct {
-	conn  *sql.Conn
-	stmts statements
-	ops   chan *op
-	done  chan struct{} // closed once run has returned
+	conn    *sql.Conn
+	stmts   statements
+	ballast *ballast
+	ops     chan *op
+	done    chan struct{} // closed once run has returned
 
 	mu      sync.RWMutex // held for reading by those who send to ops
 	stopped bool
-	failed  error // owned by run: set once the log can no longer be trusted
+
+	// Owned by run.
+	failed  error // set once the log can no longer be trusted
+	starved error // set while the ballast is given up: what steps that free nothing are refused with
 }
 
 // maxBatch bounds how long the first write of a batch waits for the last.
 const maxBatch = 256
 
-// write waits for the commit whatever becomes of ctx: its outcome is then known.
 func (c *committer) write(ctx context.Context, do func(querier) error) error {
+	return c.submit(ctx, &op{do: do, done: make(chan struct{})})
+}
+
+func (c *committer) free(ctx context.Context, do func(querier) error) error {
+	return c.submit(ctx, &op{do: do, frees: true, done: make(chan struct{})})
+}
+
+// submit waits for the commit whatever becomes of ctx: its outcome is then known.
+func (c *committer) submit(ctx context.Context, o *op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -152,7 +186,6 @@ func (c *committer) write(ctx context.Context, do func(querier) error) error {
 		c.mu.RUnlock()
 		return fmt.Errorf("%w: the database is closed", uploads.ErrUnavailable)
 	}
-	o := &op{do: do, done: make(chan struct{})}
 	c.ops <- o
 	c.mu.RUnlock()
 	<-o.done
@@ -197,12 +230,44 @@ func (c *committer) run() {
 	}
 }
 
-// commit runs the batch in one transaction. An op that fails is undone alone;
-// commit's own error is that of the whole batch, none of which then happened.
-func (c *committer) commit(batch []*op) (err error) {
+// commit brings the batch to the disk, if it has to with the room of the ballast.
+// Its error is that of the whole batch, none of which then happened.
+func (c *committer) commit(batch []*op) error {
 	if c.failed != nil {
 		return c.failed
 	}
+	if c.starved != nil && c.ballast.refill() {
+		c.starved = nil
+	}
+	err := c.transact(batch)
+	if lacksRoom(err) {
+		c.starved = known(err)
+		c.ballast.release()
+		c.checkpoint()
+		err = c.transact(batch)
+	}
+	if flushFailed(err) {
+		// Nobody knows what reached the disk, and a second flush would claim
+		// success for pages the kernel has dropped: the process writes no more,
+		// and a restart reads the log anew.
+		c.failed = fmt.Errorf("%w: a flush of the database failed, restart to recover: %w", uploads.ErrUnavailable, err)
+		return c.failed
+	}
+	if c.starved != nil {
+		c.checkpoint()
+	}
+	return known(err)
+}
+
+// checkpoint empties the log, as far as it can: what comes next is written over
+// what it held, and takes no more of the disk. Errors do not matter: the records
+// stay in the log.
+func (c *committer) checkpoint() {
+	_, _ = c.stmts.exec(context.Background(), `PRAGMA wal_checkpoint(PASSIVE)`)
+}
+
+// transact runs the batch in one transaction. An op that fails is undone alone.
+func (c *committer) transact(batch []*op) (err error) {
 	ctx := context.Background()
 	run := func(query string) {
 		if err == nil {
@@ -212,17 +277,20 @@ func (c *committer) commit(batch []*op) (err error) {
 	defer func() {
 		if err != nil {
 			c.stmts.exec(ctx, `ROLLBACK`) // fails when SQLite has rolled back by itself
-			err = c.classify(err)
 		}
 	}()
 	run(`BEGIN IMMEDIATE`)
 	for _, o := range batch {
+		if o.err = nil; c.starved != nil && !o.frees {
+			o.err = c.starved
+			continue
+		}
 		run(`SAVEPOINT op`)
 		if err != nil {
 			return err
 		}
 		if o.err = o.do(unhurried{&c.stmts}); o.err != nil {
-			if se := (*sqlite.Error)(nil); errors.As(o.err, &se) && se.Code()&0xff != sqlite3.SQLITE_CONSTRAINT {
+			if code, ok := sqliteCode(o.err); ok && code&0xff != sqlite3.SQLITE_CONSTRAINT {
 				return o.err // SQLite may have ended the transaction
 			}
 			run(`ROLLBACK TO op`)
@@ -230,28 +298,6 @@ func (c *committer) commit(batch []*op) (err error) {
 		run(`RELEASE op`)
 	}
 	run(`COMMIT`)
-	return err
-}
-
-// classify says what an error of the database means to the domain. After a
-// failed flush nobody knows what reached the disk, and a second flush would
-// claim success for pages the kernel has dropped: the process then writes no
-// more, and a restart reads the log anew.
-func (c *committer) classify(err error) error {
-	var se *sqlite.Error
-	if !errors.As(err, &se) {
-		return err
-	}
-	switch code := se.Code(); {
-	case code == sqlite3.SQLITE_IOERR_FSYNC || code == sqlite3.SQLITE_IOERR_DIR_FSYNC:
-		c.failed = fmt.Errorf("%w: a flush of the database failed, restart to recover: %w", uploads.ErrUnavailable, err)
-		return c.failed
-	case code&0xff == sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
-	case code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN,
-		code&0xff == sqlite3.SQLITE_READONLY, code&0xff == sqlite3.SQLITE_BUSY:
-		return fmt.Errorf("%w: %w", uploads.ErrUnavailable, err)
-	}
 	return err
 }
 

@@ -129,7 +129,7 @@ func letGo(ctx context.Context, q querier, where, id string, due int64) error {
 }
 
 func (s *Store) Cancel(ctx context.Context, project, id string, now, due int64) error {
-	return s.write.write(ctx, func(q querier) error {
+	return s.write.free(ctx, func(q querier) error {
 		if err := swap(ctx, q, project, id, now, `status = 'cancelled', ended_at = $3`); err != nil {
 			return err
 		}

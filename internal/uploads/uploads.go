@@ -116,7 +116,8 @@ func storeError(err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return api.Errorf(api.ErrStorageFull, "", "The server's storage is full.").
 			WithCode(api.CodeStorageFull).WithRetryAfter(5).Because(err)
-	case errors.Is(err, ErrUnavailable):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, syscall.EROFS),
+		errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return api.Errorf(api.ErrUnavailable, "", "The server's storage is not available at present.").
 			WithRetryAfter(2).Because(err)
 	}
