@@ -4,7 +4,9 @@
 // what is ambiguous happened whole or not at all.
 //
 // An answer of 2xx is an acknowledgement. One of 4xx is a refusal, which changed
-// nothing. Anything else (5xx, a broken connection) is ambiguous.
+// nothing. Anything else (5xx, a broken connection) is ambiguous, and so is a
+// step that is asked for and not answered yet: a clone of the ledger is true at
+// the moment that it is taken, under load as well.
 package ledger
 
 import (
@@ -14,6 +16,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"uploadd/api"
@@ -25,7 +28,7 @@ type Ledger struct {
 	uploads []*upload // in the order they were acknowledged
 	files   []*file
 	settled int // uploads before this index have been verified since their last change
-	// lostFiles counts the files made in one piece whose answer was lost: their
+	// lostFiles counts the files made in one piece that were not answered: their
 	// ids are not known, their bytes are.
 	lostFiles []data
 	faults    []string
@@ -72,7 +75,7 @@ type upload struct {
 	id                  string
 	bytes               int64
 	parts               []part
-	lost                []data // Parts whose answer was lost
+	lost                []data // Parts that were not answered
 	completed, canceled fate
 	file                *file // of a completed one, once its id is known
 }
@@ -165,9 +168,10 @@ func (w *worker) run() {
 	}
 }
 
-// size favours borders: of the buffers, of the sectors, and nothing much.
+// size favours borders: of the buffers, of the sectors, and nothing much. With
+// 72 KiB the end of the file goes past the page cache, too.
 func (w *worker) size() int {
-	sizes := []int{1, 100, 4095, 4096, 16 << 10, 64<<10 - 1, 64<<10 + 1, 200_000}
+	sizes := []int{1, 100, 4095, 4096, 16 << 10, 64<<10 - 1, 64<<10 + 1, 72 << 10, 200_000}
 	return sizes[w.rng.IntN(len(sizes))]
 }
 
@@ -197,8 +201,9 @@ func (w *worker) upload() bool {
 	switch n := w.rng.IntN(10); {
 	case !whole || n < 2: // left as it is
 	case n < 3:
+		w.set(&u.canceled, ambiguous)
 		_, err := w.api.CancelUpload(w.ctx, u.id)
-		u.canceled = w.judge("a cancellation", err)
+		w.set(&u.canceled, w.judge("a cancellation", err))
 	default:
 		w.complete(u)
 	}
@@ -206,23 +211,45 @@ func (w *worker) upload() bool {
 }
 
 func (w *worker) part(u *upload, d data) bool {
+	w.mu.Lock()
+	u.lost = append(u.lost, d)
+	w.mu.Unlock()
 	p, err := w.api.AddPart(w.ctx, u.id, bytes.NewReader(d.bytes()))
-	switch w.judge("a part", err) {
-	case done:
-		u.parts = append(u.parts, part{p.ID, d})
-		return true
-	case ambiguous:
-		u.lost = append(u.lost, d)
+	fate := w.judge("a part", err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if fate != ambiguous {
+		u.lost = without(u.lost, d)
 	}
-	return false
+	if fate == done {
+		u.parts = append(u.parts, part{p.ID, d})
+	}
+	return fate == done
+}
+
+func (l *Ledger) set(f *fate, to fate) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*f = to
+}
+
+// without removes one d.
+func without(list []data, d data) []data {
+	i := slices.Index(list, d)
+	return slices.Delete(list, i, i+1)
 }
 
 func (w *worker) complete(u *upload) {
+	w.mu.Lock()
 	w.rng.Shuffle(len(u.parts), func(i, j int) { u.parts[i], u.parts[j] = u.parts[j], u.parts[i] })
+	u.completed = ambiguous
+	w.mu.Unlock()
 	c, err := w.api.CompleteUpload(w.ctx, u.id, api.CompleteUploadRequest{PartIDs: u.ids()})
-	if u.completed = w.judge("a completion", err); u.completed == done {
+	fate := w.judge("a completion", err)
+	if fate == done {
 		w.keep(u, c.File.ID)
 	}
+	w.set(&u.completed, fate)
 }
 
 func (u *upload) ids() []string {
@@ -235,28 +262,31 @@ func (u *upload) ids() []string {
 
 // keep records the File of a completed Upload.
 func (l *Ledger) keep(u *upload, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	u.file = &file{id: id}
 	for _, p := range u.parts {
 		u.file.parts = append(u.file.parts, p.data)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.files = append(l.files, u.file)
 }
 
 func (w *worker) directFile() bool {
 	d := w.data()
+	w.mu.Lock()
+	w.lostFiles = append(w.lostFiles, d)
+	w.mu.Unlock()
 	f, err := w.api.CreateFile(w.ctx, bytes.NewReader(d.bytes()), func() (api.CreateFileRequest, error) {
 		return api.CreateFileRequest{Filename: "direct.bin", Purpose: "user_data"}, nil
 	})
 	fate := w.judge("a file", err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch fate {
-	case done:
+	if fate != ambiguous {
+		w.lostFiles = without(w.lostFiles, d)
+	}
+	if fate == done {
 		w.files = append(w.files, &file{id: f.ID, parts: []data{d}})
-	case ambiguous:
-		w.lostFiles = append(w.lostFiles, d)
 	}
 	return fate == done
 }
