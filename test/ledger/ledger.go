@@ -33,6 +33,7 @@ type Ledger struct {
 	lostFiles []data
 	faults    []string
 	acked     int
+	doubted   bool // answers that come now prove nothing
 }
 
 // fate is what is known of a step that ends something.
@@ -109,6 +110,14 @@ func (l *Ledger) Faults() []string {
 	return append([]string(nil), l.faults...)
 }
 
+// Doubt takes answers for lost from now on, until the next Verify: the server
+// is about to lose what it relies on, and may answer before it knows.
+func (l *Ledger) Doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doubted = true
+}
+
 func (l *Ledger) fault(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -122,8 +131,11 @@ func (l *Ledger) judge(step string, err error) fate {
 	switch {
 	case err == nil:
 		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.doubted {
+			return ambiguous
+		}
 		l.acked++
-		l.mu.Unlock()
 		return done
 	case errors.As(err, &known) && known.Status < 500:
 		l.fault("%s was refused: %v", step, err)
