@@ -24,25 +24,24 @@ const period = 20
 // The power goes at random moments, under load; what was acknowledged is there
 // when it has come back.
 func TestCuts(t *testing.T) {
-	dir := workspace(t)
 	acked := 0
 	for done := 0; done < *cuts; {
 		n := min(period, *cuts-done)
-		acked += cutOften(t, dir, n)
-		if done += n; t.Failed() {
-			t.Fatalf("within the first %d cuts", done)
+		if !t.Run("disk", func(t *testing.T) { acked += cutOften(t, n) }) {
+			return
 		}
+		done += n
+		t.Logf("%d cuts, %d steps acknowledged, none lost", done, acked)
 	}
-	t.Logf("%d cuts, %d steps acknowledged, none lost", *cuts, acked)
 }
 
 // cutOften cuts the power of one disk n times, and returns how many steps were
 // acknowledged meanwhile.
-func cutOften(t *testing.T, dir string, n int) int {
+func cutOften(t *testing.T, n int) int {
+	dir := workspace(t)
 	image := filepath.Join(dir, "disk")
 	format(t, image)
 	v := attach(t, image, filepath.Join(dir, "mnt"))
-	defer v.detach(t)
 	l := &ledger.Ledger{}
 	for round := range n {
 		s := program.Start(t, program.Options{Data: v.data(), Stderr: discard(t)})
@@ -59,8 +58,11 @@ func cutOften(t *testing.T, dir string, n int) int {
 	return l.Acked()
 }
 
-// loseUnderLoad cuts the power at a random moment. The load ends by itself, as
-// nothing is acknowledged from then on.
+// loseUnderLoad cuts the power at a random moment. A machine without power answers
+// nobody; here the server lives on for a while, and ext4 tells it that flushes
+// succeeded which the cut overtook. A loop of nothing but writes and fsyncs lost
+// 24 of 2,627 that way (Linux 6.18), and none that returned before the cut began.
+// So what is answered from then on counts as not answered.
 func loseUnderLoad(t *testing.T, v *volume, s *program.Server, l *ledger.Ledger) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -70,6 +72,7 @@ func loseUnderLoad(t *testing.T, v *volume, s *program.Server, l *ledger.Ledger)
 		l.Load(ctx, s, workers, rand.Uint64())
 	}()
 	time.Sleep(time.Duration(rand.Int64N(int64(300 * time.Millisecond))))
+	l.Doubt()
 	cutPower(t, v.dir)
 	select {
 	case <-ended:
