@@ -46,7 +46,7 @@ func cutOften(t *testing.T, n int) int {
 	for round := range n {
 		s := program.Start(t, program.Options{Data: v.data(), Stderr: discard(t)})
 		loseUnderLoad(t, v, s, l)
-		v.unmount(t)
+		v.detach(t)
 		v.mount(t)
 		for _, fault := range faults(t, v.data(), l, round == n-1) {
 			t.Errorf("cut %d of this disk: %s", round, fault)

@@ -41,7 +41,7 @@ func TestImages(t *testing.T) {
 }
 
 // perRecord is how many images are made of one log.
-const perRecord = 250
+const perRecord = 100
 
 // recording is a disk's log under load.
 type recording struct {
@@ -49,6 +49,7 @@ type recording struct {
 	before  []byte // the disk
 	log     []entry
 	moments []moment
+	scratch []byte // the image that is being made
 }
 
 // moment is one at which the power may go. No write was under way, and the
@@ -92,7 +93,8 @@ func record(t *testing.T, path string) *recording {
 	return r
 }
 
-// choose chooses n moments, half of them at flushes while there are some left.
+// choose chooses n moments, half of them at flushes: right after one, when all
+// must be there, or right before it is done, when most may be missing.
 func (r *recording) choose(n int) []moment {
 	rand.Shuffle(len(r.moments), func(i, j int) { r.moments[i], r.moments[j] = r.moments[j], r.moments[i] })
 	var flushes, others, chosen []moment
@@ -109,6 +111,9 @@ func (r *recording) choose(n int) []moment {
 			from = others
 		}
 		m := from[i/2%len(from)]
+		if m.flush && rand.IntN(2) == 0 {
+			m.at--
+		}
 		m.ledger = m.ledger.Clone() // a moment that comes again finds it as it was
 		chosen = append(chosen, m)
 	}
@@ -130,7 +135,7 @@ func (r *recording) faultsOf(t *testing.T, m moment) []string {
 // image is what the disk may hold when the power goes after so many entries:
 // all that was flushed, and of the other writes some, some torn.
 func (r *recording) image(at int) []byte {
-	disk := append([]byte(nil), r.before...)
+	r.scratch = append(r.scratch[:0], r.before...)
 	flushed := at
 	for flushed > 0 && !r.log[flushed-1].flush() {
 		flushed--
@@ -138,12 +143,12 @@ func (r *recording) image(at int) []byte {
 	for i, e := range r.log[:at] {
 		switch chance := rand.IntN(4); {
 		case i < flushed || chance < 2:
-			copy(disk[e.off:], e.data)
+			copy(r.scratch[e.off:], e.data)
 		case chance == 2:
-			tear(disk, e)
+			tear(r.scratch, e)
 		}
 	}
-	return disk
+	return r.scratch
 }
 
 // tear writes some sectors of e.

@@ -1,7 +1,8 @@
 // Package powercut takes the power from a disk with ext4 on it and holds the
 // program to what it had acknowledged: at random moments under load, and on
 // images of the disk as a loss of power may have left it, made from a log of
-// what was written. It needs root, mkfs.ext4, losetup and /dev/fuse.
+// what was written. It needs root, mkfs.ext4, loop devices
+// and /dev/fuse.
 //
 // The sizes are flags, with small defaults; for the campaign:
 //
@@ -50,9 +51,9 @@ func workspace(t *testing.T) string {
 	if os.Geteuid() != 0 {
 		t.Fatal("losing power is tried on loop devices: run this as root")
 	}
-	for _, tool := range []string{"mkfs.ext4", "losetup", "mount", "umount"} {
+	for _, tool := range []string{"mkfs.ext4", "mount", "umount"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("%s is needed to lose power on ext4: install e2fsprogs, util-linux and mount (%v)", tool, err)
+			t.Fatalf("%s is needed to lose power on ext4: install e2fsprogs and mount (%v)", tool, err)
 		}
 	}
 	dir, err := os.MkdirTemp("/dev/shm", "uploadd-powercut")
@@ -81,44 +82,34 @@ func format(t *testing.T, path string) {
 
 // volume is a file system in a file, mounted by way of a loop device.
 type volume struct {
-	device, dir string
-	mounted     bool
+	image, dir string
+	mounted    bool
 }
 
-// attach mounts the file system in path at dir. Mounting reads the journal back.
-func attach(t *testing.T, path, dir string) *volume {
+// attach mounts the file system in image at dir until the test ends.
+func attach(t *testing.T, image, dir string) *volume {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	v := &volume{device: sh(t, "losetup", "-f", "--show", path), dir: dir}
+	v := &volume{image: image, dir: dir}
 	t.Cleanup(func() { v.detach(t) })
 	v.mount(t)
 	return v
 }
 
+// mount reads the journal back. The loop device goes when it is unmounted.
 func (v *volume) mount(t *testing.T) {
 	t.Helper()
-	sh(t, "mount", "-t", "ext4", v.device, v.dir)
+	sh(t, "mount", "-t", "ext4", "-o", "loop", v.image, v.dir)
 	v.mounted = true
 }
 
-func (v *volume) unmount(t *testing.T) {
+func (v *volume) detach(t *testing.T) {
 	t.Helper()
 	if v.mounted {
 		v.mounted = false
 		sh(t, "umount", v.dir)
-	}
-}
-
-// detach gives the loop device back.
-func (v *volume) detach(t *testing.T) {
-	t.Helper()
-	v.unmount(t)
-	if v.device != "" {
-		device := v.device
-		v.device = ""
-		sh(t, "losetup", "-d", device)
 	}
 }
 
