@@ -4,7 +4,9 @@
 // what is ambiguous happened whole or not at all.
 //
 // An answer of 2xx is an acknowledgement. One of 4xx is a refusal, which changed
-// nothing. Anything else (5xx, a broken connection) is ambiguous.
+// nothing. Anything else (5xx, a broken connection) is ambiguous, and so is a
+// step that is asked for and not answered yet: a clone of the ledger is true at
+// the moment that it is taken, under load as well.
 package ledger
 
 import (
@@ -16,6 +18,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"uploadd/api"
@@ -27,11 +30,12 @@ type Ledger struct {
 	uploads []*upload // in the order they were acknowledged
 	files   []*file
 	settled int // uploads before this index have been verified since their last change
-	// lostFiles counts the files made in one piece whose answer was lost: their
+	// lostFiles counts the files made in one piece that were not answered: their
 	// ids are not known, their bytes are.
 	lostFiles []data
 	faults    []string
 	acked     int
+	doubted   bool // answers that come now prove nothing
 }
 
 // fate is what is known of a step that ends something.
@@ -74,7 +78,7 @@ type upload struct {
 	id                  string
 	bytes               int64
 	parts               []part
-	lost                []data // Parts whose answer was lost
+	lost                []data // Parts that were not answered
 	completed, canceled fate
 	file                *file // of a completed one, once its id is known
 }
@@ -108,6 +112,14 @@ func (l *Ledger) Faults() []string {
 	return append([]string(nil), l.faults...)
 }
 
+// Doubt takes answers for lost from now on, until the next Verify: the server
+// is about to lose what it relies on, and may answer before it knows.
+func (l *Ledger) Doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doubted = true
+}
+
 func (l *Ledger) fault(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,8 +133,11 @@ func (l *Ledger) judge(step string, err error) fate {
 	switch {
 	case err == nil:
 		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.doubted {
+			return ambiguous
+		}
 		l.acked++
-		l.mu.Unlock()
 		return done
 	case errors.As(err, &known) && known.Status < 500:
 		l.fault("%s was refused: %v", step, err)
@@ -167,9 +182,10 @@ func (w *worker) run() {
 	}
 }
 
-// size favours borders: of the buffers, of the sectors, and nothing much.
+// size favours borders: of the buffers, of the sectors, and nothing much. With
+// 72 KiB the end of the file goes past the page cache, too.
 func (w *worker) size() int {
-	sizes := []int{1, 100, 4095, 4096, 16 << 10, 64<<10 - 1, 64<<10 + 1, 200_000}
+	sizes := []int{1, 100, 4095, 4096, 16 << 10, 64<<10 - 1, 64<<10 + 1, 72 << 10, 200_000}
 	return sizes[w.rng.IntN(len(sizes))]
 }
 
@@ -187,7 +203,9 @@ func (w *worker) upload() bool {
 	case n < 3:
 		w.cancel(u)
 	default:
+		w.mu.Lock()
 		w.rng.Shuffle(len(u.parts), func(i, j int) { u.parts[i], u.parts[j] = u.parts[j], u.parts[i] })
+		w.mu.Unlock()
 		w.complete(u, n < 5)
 	}
 	return whole
@@ -217,15 +235,32 @@ func (w *worker) send(plan []data) (u *upload, whole bool) {
 }
 
 func (w *worker) part(u *upload, d data) bool {
+	w.mu.Lock()
+	u.lost = append(u.lost, d)
+	w.mu.Unlock()
 	p, err := w.api.AddPart(w.ctx, u.id, bytes.NewReader(d.bytes()))
-	switch w.judge("a part", err) {
-	case done:
-		u.parts = append(u.parts, part{p.ID, d})
-		return true
-	case ambiguous:
-		u.lost = append(u.lost, d)
+	fate := w.judge("a part", err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if fate != ambiguous {
+		u.lost = without(u.lost, d)
 	}
-	return false
+	if fate == done {
+		u.parts = append(u.parts, part{p.ID, d})
+	}
+	return fate == done
+}
+
+func (l *Ledger) set(f *fate, to fate) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*f = to
+}
+
+// without removes one d.
+func without(list []data, d data) []data {
+	i := slices.Index(list, d)
+	return slices.Delete(list, i, i+1)
 }
 
 // complete ends u with the File of its parts, in their order.
@@ -238,17 +273,22 @@ func (w *worker) complete(u *upload, withMD5 bool) bool {
 		}
 		req.MD5 = hex.EncodeToString(h.Sum(nil))
 	}
+	w.set(&u.completed, ambiguous)
 	c, err := w.api.CompleteUpload(w.ctx, u.id, req)
-	if u.completed = w.judge("a completion", err); u.completed == done {
+	fate := w.judge("a completion", err)
+	if fate == done {
 		w.keep(u, c.File.ID)
 	}
-	return u.completed == done
+	w.set(&u.completed, fate)
+	return fate == done
 }
 
 func (w *worker) cancel(u *upload) bool {
+	w.set(&u.canceled, ambiguous)
 	_, err := w.api.CancelUpload(w.ctx, u.id)
-	u.canceled = w.judge("a cancellation", err)
-	return u.canceled == done
+	fate := w.judge("a cancellation", err)
+	w.set(&u.canceled, fate)
+	return fate == done
 }
 
 func (u *upload) ids() []string {
@@ -261,27 +301,30 @@ func (u *upload) ids() []string {
 
 // keep records the File of a completed Upload.
 func (l *Ledger) keep(u *upload, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	u.file = &file{id: id}
 	for _, p := range u.parts {
 		u.file.parts = append(u.file.parts, p.data)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.files = append(l.files, u.file)
 }
 
 func (w *worker) directFile(d data) bool {
+	w.mu.Lock()
+	w.lostFiles = append(w.lostFiles, d)
+	w.mu.Unlock()
 	f, err := w.api.CreateFile(w.ctx, bytes.NewReader(d.bytes()), func() (api.CreateFileRequest, error) {
 		return api.CreateFileRequest{Filename: "direct.bin", Purpose: "user_data"}, nil
 	})
 	fate := w.judge("a file", err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch fate {
-	case done:
+	if fate != ambiguous {
+		w.lostFiles = without(w.lostFiles, d)
+	}
+	if fate == done {
 		w.files = append(w.files, &file{id: f.ID, parts: []data{d}})
-	case ambiguous:
-		w.lostFiles = append(w.lostFiles, d)
 	}
 	return fate == done
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,6 +103,34 @@ func TestScript(t *testing.T) {
 	c.uploads[0].bytes = int64(c.uploads[0].parts[0].size)
 	if c.Resume(t.Context(), a) || len(c.Faults()) != 1 {
 		t.Errorf("a completion that is refused: faults %q, want one", c.Faults())
+	}
+}
+
+// What is answered in doubt may be lost, and what was answered before may not.
+func TestDoubt(t *testing.T) {
+	a, l := service(t), &Ledger{}
+	w := &worker{Ledger: l, ctx: t.Context(), api: a, rng: rand.New(rand.NewPCG(1, 1))}
+	if !w.directFile(w.data()) {
+		t.Fatal(l.Faults())
+	}
+	l.Doubt()
+	if w.directFile(w.data()) || len(l.lostFiles) != 1 || l.Acked() != 1 {
+		t.Errorf("in doubt: %d steps acknowledged, %d files not answered", l.Acked(), len(l.lostFiles))
+	}
+	c := l.Clone()
+	if faults := l.Verify(t.Context(), a, true); len(faults) > 0 || len(l.files) != 2 || len(l.lostFiles) != 0 {
+		t.Errorf("%d files, faults %q", len(l.files), faults)
+	}
+	for _, f := range l.files {
+		if _, err := a.DeleteFile(t.Context(), f.id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if faults := c.Verify(t.Context(), a, true); len(faults) != 1 || !strings.Contains(faults[0], "is gone") {
+		t.Errorf("both files are gone, one of them acknowledged: faults %q", faults)
+	}
+	if !w.directFile(w.data()) {
+		t.Error("still in doubt after it was verified")
 	}
 }
 

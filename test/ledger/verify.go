@@ -17,6 +17,9 @@ import (
 func (l *Ledger) Verify(ctx context.Context, a api.API, everything bool) []string {
 	const sample = 20
 	before := len(l.Faults())
+	l.mu.Lock()
+	l.doubted = false
+	l.mu.Unlock()
 	v := &verifier{Ledger: l, ctx: ctx, api: a}
 	for i, u := range l.uploads {
 		if everything || i >= l.settled || rand.IntN(l.settled) < sample {

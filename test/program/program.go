@@ -55,6 +55,7 @@ type Server struct {
 
 // Options say how to run it; the zero value runs it plainly.
 type Options struct {
+	Path   string   // "": the program as it is; or what Mutant built
 	Data   string   // "": a directory of the test's own
 	Flags  []string // of serve
 	Under  []string // a command and its flags that runs it, such as strace
@@ -82,7 +83,10 @@ func TryStart(t testing.TB, o Options) (*Server, error) {
 	if o.Data == "" {
 		o.Data = t.TempDir()
 	}
-	args := append(append([]string{}, o.Under...), path, "serve", "--listen=127.0.0.1:0", "--data="+o.Data, "--quiet")
+	if o.Path == "" {
+		o.Path = path
+	}
+	args := append(append([]string{}, o.Under...), o.Path, "serve", "--listen=127.0.0.1:0", "--data="+o.Data, "--quiet")
 	args = append(args, o.Flags...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), o.Env...)

@@ -1,0 +1,28 @@
+package powercut
+
+import (
+	"testing"
+
+	"uploadd/test/program"
+)
+
+// Images that never lose anything prove nothing: a program that leaves out a
+// flush must be found out. The flush of a blob's directory is not among them:
+// ext4 flushes the name of a new file along with its bytes, so no image can tell.
+func TestTeeth(t *testing.T) {
+	for _, tt := range []struct{ name, file, old, new string }{
+		{"blobs are not flushed", "internal/blob/disk.go", "if err := f.Sync(); err != nil", "if err := error(nil); err != nil"},
+		{"commits are not flushed", "internal/meta/sqlite.go", `"synchronous(FULL)"`, `"synchronous(NORMAL)"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := record(t, program.Mutant(t, tt.file, tt.old, tt.new))
+			for i, m := range r.choose(*bite) {
+				if found := r.faultsOf(t, m); len(found) > 0 {
+					t.Logf("noticed with image %d: %s", i+1, found[0])
+					return
+				}
+			}
+			t.Errorf("not noticed in %d images", *bite)
+		})
+	}
+}
