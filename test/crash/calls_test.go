@@ -29,7 +29,7 @@ func TestCalls(t *testing.T) {
 	t.Parallel()
 	killat := filepath.Join(t.TempDir(), "killat")
 	if out, err := exec.Command("go", "build", "-o", killat, "uploadd/test/killat").CombinedOutput(); err != nil {
-		t.Fatalf("killat traces system calls on Linux on amd64 only: %v\n%s", err, out)
+		t.Fatalf("killat, which traces system calls on Linux on amd64 only: %v\n%s", err, out)
 	}
 	t.Run("first start", func(t *testing.T) {
 		t.Parallel()
@@ -61,15 +61,16 @@ func crashed(t *testing.T) life {
 	}
 	u := uploadstest.Must(s.CreateUpload(t.Context(), api.CreateUploadRequest{
 		Filename: "half", Purpose: "user_data", Bytes: 1 << 20, MimeType: "text/plain"}))(t)
+	stored := program.Stored(t, l.data)
+	begun := func(blob string) bool { return !slices.Contains(stored, blob) }
 	feed, rest := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
 		_, err := s.AddPart(t.Context(), u.ID, feed)
 		ended <- err
 	}()
-	begun := len(program.Stored(t, l.data))
 	rest.Write(make([]byte, 100<<10))
-	for end := time.Now().Add(time.Minute); len(program.Stored(t, l.data)) == begun; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !slices.ContainsFunc(program.Stored(t, l.data), begun); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nothing is stored of half a part")
 		}
