@@ -273,25 +273,19 @@ func TestCancelledWhileCompleting(t *testing.T) {
 	for _, md5 := range []string{"", "900150983cd24fb0d6963f7d28e17f72"} {
 		u := w.create(3)
 		p := w.add(u.ID, "abc")
-		svc := uploads.New(uploads.Config{Now: w.svc.Now, Blobs: w.blobs, Meta: &meddler{Meta: w.meta, meddle: func() {
-			uploadstest.Must(w.api.CancelUpload(t.Context(), u.ID))(t)
-			w.pass(time.Minute)
-			w.clean()
-		}}})
+		// Before the Parts are looked up:
+		meta, blobs := uploadstest.Intercept(w.meta, w.blobs, func(op string, do func() error) error {
+			if op == "Meta.Parts" {
+				uploadstest.Must(w.api.CancelUpload(t.Context(), u.ID))(t)
+				w.pass(time.Minute)
+				w.clean()
+			}
+			return do()
+		})
+		svc := uploads.New(uploads.Config{Now: w.svc.Now, Meta: meta, Blobs: blobs})
 		_, err := svc.For("default").CompleteUpload(t.Context(), u.ID, api.CompleteUploadRequest{PartIDs: []string{p}, MD5: md5})
 		if e := uploadstest.WantError(t, err, api.ErrState, "upload_id"); !strings.Contains(e.Message, "is cancelled") {
 			t.Errorf("message %q does not name the state", e.Message)
 		}
 	}
-}
-
-// meddler does something before Parts are looked up.
-type meddler struct {
-	uploads.Meta
-	meddle func()
-}
-
-func (m *meddler) Parts(ctx context.Context, uploadID string, p uploads.Page) ([]uploads.Part, error) {
-	m.meddle()
-	return m.Meta.Parts(ctx, uploadID, p)
 }
