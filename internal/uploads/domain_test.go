@@ -75,6 +75,9 @@ func TestFileExpires(t *testing.T) {
 	if l := uploadstest.Must(w.api.ListFiles(t.Context(), api.ListQuery{}))(t); len(l.Data) != 0 {
 		t.Errorf("an expired file is listed: %+v", l.Data)
 	}
+	if l := uploadstest.Must(w.api.ListParts(t.Context(), u.ID, api.ListQuery{}))(t); len(l.Data) != 0 {
+		t.Errorf("parts of an expired file are listed: %+v", l.Data)
+	}
 	w.clean()
 	w.pass(time.Minute)
 	if w.clean(); len(w.stored()) != 0 {
