@@ -20,7 +20,8 @@ import (
 type world struct {
 	t     testing.TB
 	dir   string
-	clock atomic.Int64 // Unix seconds
+	clock atomic.Int64  // Unix seconds
+	lease time.Duration // 0 is the default
 	meta  *meta.Store
 	blobs *blob.Disk
 	svc   *uploads.Service
@@ -41,14 +42,16 @@ func newWorld(t testing.TB) *world {
 
 // start makes a new Service on the stores, as after a crash.
 func (w *world) start() {
-	w.svc = uploads.New(uploads.Config{
-		Meta: w.meta, Blobs: w.blobs, Exclusive: true,
-		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) },
-	})
-	if err := w.svc.Recover(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
+	w.t.Helper()
+	w.svc = w.service(w.meta, w.blobs)
+	fatal(w.t, w.svc.Recover(w.t.Context()))
 	w.api = w.svc.For("default")
+}
+
+// service makes a Service that is yet to recover.
+func (w *world) service(m uploads.Meta, b uploads.Blobs) *uploads.Service {
+	return uploads.New(uploads.Config{Meta: m, Blobs: b, Exclusive: true, Lease: w.lease,
+		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) }})
 }
 
 func (w *world) clean() int {
