@@ -292,3 +292,25 @@ func TestCancelledWhileCompleting(t *testing.T) {
 		}
 	}
 }
+
+// A writer is held up, longer than its lease, after it took its key and before
+// its first byte: the janitor finds no blob under the key and forgets it. The
+// writer is refused, and what it stored does not stay.
+func TestLeaseEndsBeforeTheFirstByte(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(3)
+	svc := w.service(uploadstest.Intercept(w.meta, w.blobs, func(op string, do func() error) error {
+		if op == "Blobs.Put" {
+			w.pass(25 * time.Hour)
+			w.clean()
+		}
+		return do()
+	}))
+	if _, err := svc.For("default").AddPart(t.Context(), u.ID, strings.NewReader("abc")); err == nil {
+		t.Error("a part was recorded whose key was forgotten")
+	}
+	w.clean()
+	if f := w.faults(); f != nil || len(w.stored()) != 0 {
+		t.Errorf("faults %v, and on the disk %v", f, w.stored())
+	}
+}
