@@ -3,7 +3,6 @@ package uploads_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +26,9 @@ const (
 	grace   = 10 * time.Second
 )
 
-// build fills a project by its API; two that are alike answer alike.
-func build(t testing.TB, a api.API) (fx fixture) {
+// build fills a project by its API; two that are alike answer alike. pass lets
+// time pass for it.
+func build(t testing.TB, a api.API, needs needs, pass func(time.Duration)) (fx fixture) {
 	t.Helper()
 	ctx := context.Background()
 	upload := func(name string) string {
@@ -38,12 +38,22 @@ func build(t testing.TB, a api.API) (fx fixture) {
 	add := func(upload, data string) string {
 		return uploadstest.Must(a.AddPart(ctx, upload, strings.NewReader(data)))(t).ID
 	}
-	fx.open = upload("open")
-	fx.ab, fx.cd, fx.ef = add(fx.open, "ab"), add(fx.open, "cd"), add(fx.open, "ef")
-	fx.made = upload("made")
-	fx.parts = []string{add(fx.made, "gh"), add(fx.made, "ij")}
-	done := uploadstest.Must(a.CompleteUpload(ctx, fx.made, api.CompleteUploadRequest{PartIDs: fx.parts}))(t)
-	fx.file = done.File.ID
+	if needs&needsDue != 0 {
+		gone := upload("gone")
+		add(gone, "gone")
+		uploadstest.Must(a.CancelUpload(ctx, gone))(t)
+		pass(grace)
+	}
+	if needs&needsOpen != 0 {
+		fx.open = upload("open")
+		fx.ab, fx.cd, fx.ef = add(fx.open, "ab"), add(fx.open, "cd"), add(fx.open, "ef")
+	}
+	if needs&needsFile != 0 {
+		fx.made = upload("made")
+		fx.parts = []string{add(fx.made, "gh"), add(fx.made, "ij")}
+		done := uploadstest.Must(a.CompleteUpload(ctx, fx.made, api.CompleteUploadRequest{PartIDs: fx.parts}))(t)
+		fx.file = done.File.ID
+	}
 	return fx
 }
 
@@ -69,27 +79,34 @@ func (w *world) binned() (list []uploads.BinEntry) {
 	return uploadstest.Must(w.meta.Bin(w.t.Context(), "", 1000))(w.t)
 }
 
+// sound fails the test if the records and the blobs they name are not whole and
+// right. It does not list the disk, which takes longer than all else.
+func (w *world) sound(what string) {
+	w.t.Helper()
+	if err := check(w.t.Context(), w, w.svc); err != nil {
+		w.t.Fatalf("%s: %v", what, err)
+	}
+}
+
 // holdsExactly fails the test unless the disk holds the recorded Parts, and
 // nothing else, all of it whole.
 func (w *world) holdsExactly(what string) {
 	w.t.Helper()
-	if f := w.faults(); f != nil {
-		w.t.Fatalf("%s: %v", what, f)
-	}
+	w.sound(what)
 	parts := uploadstest.Must(w.meta.AllParts(w.t.Context(), 0, 1000))(w.t)
-	if blobs := slices.Collect(keys(w)); len(blobs) != len(parts) {
-		w.t.Fatalf("%s: %d blobs are stored for %d parts", what, len(blobs), len(parts))
+	if blobs := w.listed(); len(blobs) != len(parts) {
+		w.t.Fatalf("%s: the blobs %v are stored for %d parts", what, blobs, len(parts))
 	}
 }
 
-func keys(w *world) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range w.blobs.Keys() {
-			if !yield(key) {
-				return
-			}
-		}
+// listed lists the disk.
+func (w *world) listed() (blobs []string) {
+	w.t.Helper()
+	for key, err := range w.blobs.Keys() {
+		fatal(w.t, err)
+		blobs = append(blobs, key)
 	}
+	return blobs
 }
 
 // clear ends all that projects hold, and looks whether the space returns.
@@ -110,7 +127,7 @@ func (w *world) clear(what string, projects ...string) {
 	w.pass(grace)
 	w.clean()
 	w.holdsExactly(what)
-	if n := len(slices.Collect(keys(w))); n != 0 {
-		w.t.Fatalf("%s: %d blobs are left of nothing", what, n)
+	if parts := uploadstest.Must(w.meta.AllParts(w.t.Context(), 0, 1))(w.t); len(parts) != 0 {
+		w.t.Fatalf("%s: parts are left of nothing: %v", what, parts)
 	}
 }

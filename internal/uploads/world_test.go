@@ -2,6 +2,7 @@ package uploads_test
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -30,7 +31,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &world{t: t, dir: fastDir(t)}
 	w.clock.Store(1_800_000_000)
 	w.meta = uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(w.dir, "uploadd.db")))(t)
 	t.Cleanup(func() { w.meta.Close() })
@@ -38,6 +39,18 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { w.blobs.Close() })
 	w.start()
 	return w
+}
+
+// fastDir is a directory in memory where there is one: what these tests ask is
+// not a matter of the disk, and thousands of flushes take minutes on a real one.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "uploads")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // start makes a new Service on the stores, as after a crash.
