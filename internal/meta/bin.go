@@ -12,11 +12,15 @@ func (s *Store) Reserve(ctx context.Context, keys []string, due int64) error {
 }
 
 func (s *Store) Discard(ctx context.Context, keys []string, due int64) error {
-	return s.each(ctx, s.write.free, keys, `UPDATE bin SET due_at = $2 WHERE key = $1`, due)
+	// Marked no more: if the janitor is deleting the key's blob, it may have come
+	// before the blob, and comes again.
+	return s.each(ctx, s.write.free, keys, `
+		INSERT INTO bin (key, due_at) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM parts WHERE id = $1)
+		ON CONFLICT (key) DO UPDATE SET due_at = excluded.due_at, doomed = 0`, due)
 }
 
 func (s *Store) Forget(ctx context.Context, keys []string) error {
-	return s.each(ctx, s.write.free, keys, `DELETE FROM bin WHERE key = $1`)
+	return s.each(ctx, s.write.free, keys, `DELETE FROM bin WHERE key = $1 AND doomed = 1`)
 }
 
 // each runs a statement for every key, in one transaction of write.

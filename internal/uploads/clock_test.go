@@ -35,14 +35,14 @@ func timed(t testing.TB) (*world, *twoClocks) {
 	return w, c
 }
 
-// steps are how far somebody sets the wall clock.
-var steps = []time.Duration{time.Second, time.Minute, time.Hour, 2 * time.Hour, 24 * time.Hour, 365 * 24 * time.Hour}
+// leaps are how far somebody sets the wall clock.
+var leaps = []time.Duration{time.Second, time.Minute, time.Hour, 2 * time.Hour, 24 * time.Hour, 365 * 24 * time.Hour}
 
 // Whatever becomes of the wall clock, an hour is an hour, but for an eighth.
 func TestWallClockIsSet(t *testing.T) {
-	for _, step := range steps {
-		for _, step := range []time.Duration{step, -step} {
-			t.Run(step.String(), func(t *testing.T) {
+	for _, leap := range leaps {
+		for _, leap := range []time.Duration{leap, -leap} {
+			t.Run(leap.String(), func(t *testing.T) {
 				w, c := timed(t)
 				minutes := func(n int) {
 					for range n * 6 {
@@ -60,7 +60,7 @@ func TestWallClockIsSet(t *testing.T) {
 				w.add(doomed.ID, "abc")
 				uploadstest.Must(w.api.CancelUpload(t.Context(), doomed.ID))(t)
 
-				c.set(step)
+				c.set(leap)
 				minutes(2)
 				if n := len(w.stored()); n != 2 {
 					t.Errorf("2 minutes later %d blobs are stored, want those of the upload and the file", n)
@@ -74,7 +74,7 @@ func TestWallClockIsSet(t *testing.T) {
 				if got := string(uploadstest.Read(t, w.api, mortal.ID)); got != "xyz" {
 					t.Errorf("after 52 minutes the file reads %q", got)
 				}
-				c.set(-step) // and set right again
+				c.set(-leap) // and set right again
 				minutes(18)
 				if u := uploadstest.Must(w.api.GetUpload(t.Context(), young.ID))(t); u.Status != api.StatusExpired {
 					t.Errorf("after 70 minutes the upload is %s", u.Status)
@@ -109,7 +109,7 @@ func TestWallClockIsSetAtRandom(t *testing.T) {
 		var lived time.Duration
 		for now().Sub(born) < time.Hour {
 			if rng.IntN(20) == 0 {
-				c.set(steps[rng.IntN(len(steps))] * time.Duration(1-2*rng.IntN(2)))
+				c.set(leaps[rng.IntN(len(leaps))] * time.Duration(1-2*rng.IntN(2)))
 			}
 			d := time.Duration(rng.Int64N(int64(time.Minute)))
 			c.pass(d)

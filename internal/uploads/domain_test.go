@@ -75,6 +75,9 @@ func TestFileExpires(t *testing.T) {
 	if l := uploadstest.Must(w.api.ListFiles(t.Context(), api.ListQuery{}))(t); len(l.Data) != 0 {
 		t.Errorf("an expired file is listed: %+v", l.Data)
 	}
+	if l := uploadstest.Must(w.api.ListParts(t.Context(), u.ID, api.ListQuery{}))(t); len(l.Data) != 0 {
+		t.Errorf("parts of an expired file are listed: %+v", l.Data)
+	}
 	w.clean()
 	w.pass(time.Minute)
 	if w.clean(); len(w.stored()) != 0 {
@@ -294,11 +297,16 @@ func TestCancelledWhileCompleting(t *testing.T) {
 	for _, md5 := range []string{"", "900150983cd24fb0d6963f7d28e17f72"} {
 		u := w.create(3)
 		p := w.add(u.ID, "abc")
-		svc := uploads.New(uploads.Config{Now: w.svc.Now, Blobs: w.blobs, Meta: &meddler{Meta: w.meta, meddle: func() {
-			uploadstest.Must(w.api.CancelUpload(t.Context(), u.ID))(t)
-			w.pass(time.Minute)
-			w.clean()
-		}}})
+		// Before the Parts are looked up:
+		meta, blobs := uploadstest.Intercept(w.meta, w.blobs, func(op string, do func() error) error {
+			if op == "Meta.Parts" {
+				uploadstest.Must(w.api.CancelUpload(t.Context(), u.ID))(t)
+				w.pass(time.Minute)
+				w.clean()
+			}
+			return do()
+		})
+		svc := uploads.New(uploads.Config{Now: w.svc.Now, Meta: meta, Blobs: blobs})
 		_, err := svc.For("default").CompleteUpload(t.Context(), u.ID, api.CompleteUploadRequest{PartIDs: []string{p}, MD5: md5})
 		if e := uploadstest.WantError(t, err, api.ErrState, "upload_id"); !strings.Contains(e.Message, "is cancelled") {
 			t.Errorf("message %q does not name the state", e.Message)
@@ -306,13 +314,24 @@ func TestCancelledWhileCompleting(t *testing.T) {
 	}
 }
 
-// meddler does something before Parts are looked up.
-type meddler struct {
-	uploads.Meta
-	meddle func()
-}
-
-func (m *meddler) Parts(ctx context.Context, uploadID string, p uploads.Page) ([]uploads.Part, error) {
-	m.meddle()
-	return m.Meta.Parts(ctx, uploadID, p)
+// A writer is held up, longer than its lease, after it took its key and before
+// its first byte: the janitor finds no blob under the key and forgets it. The
+// writer is refused, and what it stored does not stay.
+func TestLeaseEndsBeforeTheFirstByte(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(3)
+	svc := w.service(uploadstest.Intercept(w.meta, w.blobs, func(op string, do func() error) error {
+		if op == "Blobs.Put" {
+			w.pass(25 * time.Hour)
+			w.clean()
+		}
+		return do()
+	}))
+	if _, err := svc.For("default").AddPart(t.Context(), u.ID, strings.NewReader("abc")); err == nil {
+		t.Error("a part was recorded whose key was forgotten")
+	}
+	w.clean()
+	if f := w.faults(); f != nil || len(w.stored()) != 0 {
+		t.Errorf("faults %v, and on the disk %v", f, w.stored())
+	}
 }

@@ -91,9 +91,13 @@ func (t *tenant) ListParts(ctx context.Context, uploadID string, q api.ListQuery
 	if err := checkCursor(q.After, partID); err != nil {
 		return nil, err
 	}
+	shown, err := t.describe(ctx, u)
+	if err != nil {
+		return nil, err
+	}
 	var ps []Part
 	// What is past its end is gone from every answer at once, from the disk soon.
-	if s := status(u, t.now()); s == api.StatusPending || s == api.StatusCompleted {
+	if shown.Status == api.StatusPending || shown.File != nil {
 		if ps, err = t.Meta.Parts(ctx, u.ID, p); err != nil {
 			return nil, listError(err, q)
 		}

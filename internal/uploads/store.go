@@ -41,8 +41,9 @@ type Meta interface {
 	// Reserve puts keys into the bin, due at due: a blob is in the bin before
 	// its first byte is stored.
 	Reserve(ctx context.Context, keys []string, due int64) error
-	// Discard makes keys that are still in the bin due at due. A key that a
-	// record refers to is not in the bin, and stays as it is.
+	// Discard makes keys due at due, and puts those that left the bin back into
+	// it: their writers gave up, and may have stored something since the janitor
+	// forgot them. A key that a record refers to stays as it is.
 	Discard(ctx context.Context, keys []string, due int64) error
 
 	// AddPart takes the Part's key out of the bin and records it, if its Upload
@@ -79,7 +80,8 @@ type Meta interface {
 	// so that no AddPart or CreateFile can take them out of the bin any more.
 	// A key that a record refers to is never returned.
 	Doom(ctx context.Context, now int64, limit int) ([]string, error)
-	// Forget removes keys, whose blobs are gone, from the bin.
+	// Forget removes doomed keys, whose blobs are gone, from the bin: those that
+	// were discarded meanwhile stay.
 	Forget(ctx context.Context, keys []string) error
 
 	// AllParts returns Parts of every project with a sequence above after.

@@ -2,6 +2,7 @@ package uploads_test
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -20,7 +21,8 @@ import (
 type world struct {
 	t     testing.TB
 	dir   string
-	clock atomic.Int64 // Unix seconds
+	clock atomic.Int64  // Unix seconds
+	lease time.Duration // 0 is the default
 	meta  *meta.Store
 	blobs *blob.Disk
 	svc   *uploads.Service
@@ -29,7 +31,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &world{t: t, dir: fastDir(t)}
 	w.clock.Store(1_800_000_000)
 	w.meta = uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(w.dir, "uploadd.db")))(t)
 	t.Cleanup(func() { w.meta.Close() })
@@ -39,16 +41,30 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// fastDir is a directory in memory where there is one: what these tests ask is
+// not a matter of the disk, and thousands of flushes take minutes on a real one.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "uploads")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // start makes a new Service on the stores, as after a crash.
 func (w *world) start() {
-	w.svc = uploads.New(uploads.Config{
-		Meta: w.meta, Blobs: w.blobs, Exclusive: true,
-		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) },
-	})
-	if err := w.svc.Recover(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
+	w.t.Helper()
+	w.svc = w.service(w.meta, w.blobs)
+	fatal(w.t, w.svc.Recover(w.t.Context()))
 	w.api = w.svc.For("default")
+}
+
+// service makes a Service that is yet to recover.
+func (w *world) service(m uploads.Meta, b uploads.Blobs) *uploads.Service {
+	return uploads.New(uploads.Config{Meta: m, Blobs: b, Exclusive: true, Lease: w.lease,
+		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) }})
 }
 
 func (w *world) clean() int {

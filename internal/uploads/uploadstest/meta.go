@@ -139,6 +139,14 @@ func testBin(t *testing.T, m uploads.Meta) {
 		t.Errorf("the file was recorded without its bytes: %v", err)
 	}
 	equal(t, "what is doomed still", Must(m.Doom(background, 1, 10))(t), []string{key(2)})
+	// Nor is it forgotten if its writer gave up while its blob was being deleted,
+	// or after.
+	ok(t, m.Discard(background, []string{key(2)}, 0))
+	ok(t, m.Forget(background, []string{key(2)}))
+	equal(t, "what was discarded is doomed again", Must(m.Doom(background, 1, 10))(t), []string{key(2)})
+	ok(t, m.Forget(background, []string{key(2)}))
+	ok(t, m.Discard(background, []string{key(1), key(2)}, 0))
+	equal(t, "what was discarded late", Must(m.Doom(background, 1, 10))(t), []string{key(2)})
 	ok(t, m.Forget(background, []string{key(2)}))
 	equal(t, "the bin", binned(t, m), nil)
 	for k, want := range map[string]bool{key(1): true, key(2): false} {
