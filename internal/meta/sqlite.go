@@ -66,7 +66,11 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 		read:  &statements{prepare: db.PrepareContext},
 		write: w,
 		ping:  db.PingContext,
-		close: func() error { w.stop(); return errors.Join(conn.Close(), db.Close()) },
+		close: func() error {
+			w.stop()
+			w.stmts.close() // database/sql does not: they are of one connection
+			return errors.Join(conn.Close(), db.Close())
+		},
 	}, nil
 }
 
@@ -335,6 +339,15 @@ func (s *statements) get(query string) (*sql.Stmt, error) {
 		return other.(*sql.Stmt), nil
 	}
 	return st, nil
+}
+
+// close lets the statements go; SQLite keeps a connection that has any, and with
+// the last connection the log goes into the database.
+func (s *statements) close() {
+	s.known.Range(func(_, st any) bool {
+		st.(*sql.Stmt).Close()
+		return true
+	})
 }
 
 func (s *statements) exec(ctx context.Context, query string, args ...any) (int64, error) {

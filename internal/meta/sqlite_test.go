@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -103,12 +104,20 @@ func TestSQLiteReadOnly(t *testing.T) {
 }
 
 func TestSQLiteClosed(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	if err := s.Reserve(t.Context(), []string{"part_1"}, 5); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Reserve(t.Context(), []string{"part_1"}, 5); !errors.Is(err, uploads.ErrUnavailable) {
 		t.Errorf("a write after Close: %v", err)
+	}
+	// Who copies the database of a server that was stopped copies one file.
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the log is left behind: %v", err)
 	}
 }
 

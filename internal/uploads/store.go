@@ -29,7 +29,9 @@ type Blobs interface {
 // storage when it returns nil. A step that changes the state of an Upload or
 // File compares and swaps: it returns [ErrConflict], and has changed nothing,
 // when the record was not in the state it starts from. Times are Unix seconds;
-// a missing record is fs.ErrNotExist, a full disk syscall.ENOSPC; project is part of every look-up.
+// a missing record is fs.ErrNotExist, a full disk syscall.ENOSPC; project is part
+// of every look-up. The steps that let go of space (Discard, Cancel, DeleteFile and
+// those of the janitor) are taken on a full disk too.
 type Meta interface {
 	// CreateUpload records a pending Upload.
 	CreateUpload(ctx context.Context, u *Upload) error

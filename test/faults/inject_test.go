@@ -111,16 +111,18 @@ func TestOneCallFails(t *testing.T) {
 			o := program.Options{Data: memory}
 			s, l := program.Start(t, o), &ledger.Ledger{}
 			load(t, l, s, 10, 0)
-			seen, injected := map[int]int{}, 0
+			seen, injected, halted := map[int]int{}, 0, false
 			for _, errno := range f.errors {
 				for k := 1; k <= *calls; k++ {
 					trace := f.live(t, s, l, errno, k, seen)
 					n := strings.Count(trace, "(INJECTED)")
 					injected += n
 					once(t, trace)
+					pid := s.PID
 					if s = f.goesOn(t, s, o); t.Failed() {
 						t.Fatalf("after %s at call %d of each thread", errno, k)
 					}
+					halted = halted || s.PID != pid
 					verify(t, l, s)
 					if n == 0 {
 						break
@@ -130,9 +132,16 @@ func TestOneCallFails(t *testing.T) {
 			if injected == 0 {
 				t.Error("nothing failed")
 			}
+			if f.halts && !halted {
+				t.Error("a flush of the log failed, and the server went on writing")
+			}
 			t.Logf("%d calls failed; the answers were %v", injected, seen)
-			emptied(t, l, s)
+			// A blob whose record failed, and whose discarding failed too, waits for
+			// the end of its lease, or the next start.
 			s.Kill()
+			s = program.Start(t, o)
+			verify(t, l, s)
+			emptied(t, l, s)
 			program.Check(t, s.Data)
 		})
 	}
