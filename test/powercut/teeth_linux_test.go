@@ -8,7 +8,9 @@ import (
 
 // Images that never lose anything prove nothing: a program that leaves out a
 // flush must be found out. The flush of a blob's directory is not among them:
-// ext4 flushes the name of a new file along with its bytes, so no image can tell.
+// without it, 60 images showed nothing. ext4 is understood to flush the name of a
+// new file along with its bytes, which other file systems need not do; so these
+// tests do not show that this flush is there.
 func TestTeeth(t *testing.T) {
 	for _, tt := range []struct{ name, file, old, new string }{
 		{"blobs are not flushed", "internal/blob/disk.go", "if err := f.Sync(); err != nil", "if err := error(nil); err != nil"},
