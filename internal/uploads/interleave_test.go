@@ -93,6 +93,13 @@ type outcome struct {
 // unknown says that nobody was told whether it happened.
 func (o *outcome) unknown() bool { return o.Last == 0 }
 
+// mayMiss says whether it may not have happened: nobody was told that it did,
+// nor why it did not.
+func (o *outcome) mayMiss() bool {
+	var known *api.Error
+	return o.unknown() || o.err != nil && !errors.As(o.err, &known)
+}
+
 // try runs actors of the kinds in an order that pick chooses, among them a
 // crash if crash is set, and holds what came of it to the model.
 func (r *rig) try(pick func(int) int, crash bool, actors ...kind) {
@@ -241,22 +248,21 @@ func alike(sequence []*outcome, answers map[*outcome]string) bool {
 // sequences are the orders of outcomes, after first, that agree with the time
 // at which they happened.
 func sequences(outcomes, first []*outcome) (list [][]*outcome) {
-	var known *api.Error
-	optional := true
+	enough := true
 	for _, o := range outcomes {
 		if slices.Contains(first, o) {
 			continue
 		}
-		optional = optional && (o.unknown() || o.err != nil && !errors.As(o.err, &known))
-		late := slices.ContainsFunc(outcomes, func(before *outcome) bool {
-			return !slices.Contains(first, before) && before != o && !before.unknown() && before.Last < o.First
+		enough = enough && o.mayMiss()
+		early := slices.ContainsFunc(outcomes, func(before *outcome) bool {
+			return !slices.Contains(first, before) && !before.mayMiss() && before.Last < o.First
 		})
-		if o.First == 0 || late {
+		if o.First == 0 || early {
 			continue
 		}
 		list = append(list, sequences(outcomes, append(slices.Clip(first), o))...)
 	}
-	if optional {
+	if enough {
 		list = append(list, first)
 	}
 	return list
