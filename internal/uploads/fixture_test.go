@@ -94,13 +94,13 @@ func (w *world) holdsExactly(what string) {
 	w.t.Helper()
 	w.sound(what)
 	parts := uploadstest.Must(w.meta.AllParts(w.t.Context(), 0, 1000))(w.t)
-	if blobs := w.listed(); len(blobs) != len(parts) {
+	if blobs := w.list(); len(blobs) != len(parts) {
 		w.t.Fatalf("%s: the blobs %v are stored for %d parts", what, blobs, len(parts))
 	}
 }
 
-// listed lists the disk.
-func (w *world) listed() (blobs []string) {
+// listDisk lists the disk.
+func (w *world) listDisk() (blobs []string) {
 	w.t.Helper()
 	for key, err := range w.blobs.Keys() {
 		fatal(w.t, err)

@@ -1,9 +1,12 @@
 package uploads_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -30,10 +33,39 @@ type rig struct {
 	project  string
 	schedule *uploadstest.Schedule
 	tried    int
+	put      map[string]bool // every key under which a blob was ever put
+}
+
+// listPut lists the stored blobs by looking for each that was put since it last
+// looked: listing the disk takes longer than a schedule.
+func (r *rig) listPut() (blobs []string) {
+	r.t.Helper()
+	for key := range r.put {
+		if _, err := r.blobs.Size(background, key); err == nil {
+			blobs = append(blobs, key)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			r.t.Fatal(err)
+		} else {
+			delete(r.put, key)
+		}
+	}
+	return blobs
+}
+
+// noted notes what is put.
+type noted struct {
+	uploads.Blobs
+	put map[string]bool
+}
+
+func (n noted) Put(ctx context.Context, key string, r io.Reader) error {
+	n.put[key] = true
+	return n.Blobs.Put(ctx, key, r)
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{world: newWorld(t)}
+	r := &rig{world: newWorld(t), put: map[string]bool{}}
+	r.list = r.listPut
 	// Reservations of those who are not late never come due: what is left in
 	// the keyring is no part of any schedule.
 	r.lease = 290 * 365 * 24 * time.Hour
@@ -44,7 +76,7 @@ func newRig(t *testing.T) *rig {
 // start makes a new Service, whose calls are steps of the schedule.
 func (r *rig) start() {
 	r.t.Helper()
-	r.svc = r.service(uploadstest.Intercept(r.meta, r.blobs, func(op string, do func() error) error {
+	r.svc = r.service(uploadstest.Intercept(r.meta, noted{r.blobs, r.put}, func(op string, do func() error) error {
 		return r.schedule.Hook(op, do)
 	}))
 	fatal(r.t, r.svc.Recover(background))
@@ -60,6 +92,13 @@ type outcome struct {
 
 // unknown says that nobody was told whether it happened.
 func (o *outcome) unknown() bool { return o.Last == 0 }
+
+// mayMiss says whether it may not have happened: nobody was told that it did,
+// nor why it did not.
+func (o *outcome) mayMiss() bool {
+	var known *api.Error
+	return o.unknown() || o.err != nil && !errors.As(o.err, &known)
+}
 
 // try runs actors of the kinds in an order that pick chooses, among them a
 // crash if crash is set, and holds what came of it to the model.
@@ -209,22 +248,21 @@ func alike(sequence []*outcome, answers map[*outcome]string) bool {
 // sequences are the orders of outcomes, after first, that agree with the time
 // at which they happened.
 func sequences(outcomes, first []*outcome) (list [][]*outcome) {
-	var known *api.Error
-	optional := true
+	enough := true
 	for _, o := range outcomes {
 		if slices.Contains(first, o) {
 			continue
 		}
-		optional = optional && (o.unknown() || o.err != nil && !errors.As(o.err, &known))
-		late := slices.ContainsFunc(outcomes, func(before *outcome) bool {
-			return !slices.Contains(first, before) && before != o && !before.unknown() && before.Last < o.First
+		enough = enough && o.mayMiss()
+		early := slices.ContainsFunc(outcomes, func(before *outcome) bool {
+			return !slices.Contains(first, before) && !before.mayMiss() && before.Last < o.First
 		})
-		if o.First == 0 || late {
+		if o.First == 0 || early {
 			continue
 		}
 		list = append(list, sequences(outcomes, append(slices.Clip(first), o))...)
 	}
-	if optional {
+	if enough {
 		list = append(list, first)
 	}
 	return list
@@ -241,7 +279,7 @@ func mayStray(outcomes []*outcome) bool {
 
 func (r *rig) takeStrays() {
 	r.t.Helper()
-	for _, key := range r.listed() {
+	for _, key := range r.list() {
 		if !uploadstest.Must(r.meta.Known(background, key))(r.t) {
 			uploadstest.Must(r.blobs.Delete(background, []string{key}))(r.t)
 		}
@@ -263,6 +301,9 @@ func (r *rig) forget() {
 	if r.tried%100 == 0 {
 		r.pass(31 * 24 * time.Hour)
 		r.clean()
+		if blobs := r.listDisk(); len(blobs) != 0 {
+			r.t.Fatalf("blobs of earlier schedules are left: %v", blobs)
+		}
 	}
 }
 

@@ -68,13 +68,15 @@ type part struct{ id, data string }
 // play runs one sequence on a project of its own.
 func play(w *world, n uint64) (steps int) {
 	p := &player{world: w, project: fmt.Sprint("sequence ", n), rnd: rand.New(rand.NewPCG(*seed, n)), parts: map[string][]part{}}
+	p.model.Now = p.clock.Load()
 	p.start()
+	p.createUpload()
 	defer func() {
 		if w.t.Failed() {
 			w.t.Logf("seed %d, %s:\n%s", *seed, p.project, strings.Join(p.log, "\n"))
 		}
 	}()
-	for steps = 0; steps < *sequenceSteps && !w.t.Failed(); steps++ {
+	for steps = 1; steps < *sequenceSteps && !w.t.Failed(); steps++ {
 		p.model.Now = p.clock.Load()
 		moves[p.rnd.IntN(len(moves))](p)
 		p.model.Now = p.clock.Load()
@@ -124,7 +126,7 @@ func some[T any](p *player, list []T) (v T) {
 }
 
 func (p *player) life() *api.ExpiresAfter {
-	seconds := some(p, []int64{0, 0, 0, api.MinFileLife - 1, api.MinFileLife, 86400, api.MaxFileLife})
+	seconds := some(p, []int64{0, 0, 0, 0, 0, 0, api.MinFileLife - 1, api.MinFileLife, 86400, api.MaxFileLife})
 	if seconds == 0 {
 		return nil
 	}
@@ -132,8 +134,9 @@ func (p *player) life() *api.ExpiresAfter {
 }
 
 func (p *player) createUpload() {
-	req := api.CreateUploadRequest{Filename: some(p, []string{"a", "b", "c", "d", ""}), MimeType: "text/plain",
-		Purpose: some(p, []string{"user_data", "batch", "batch", "vision", "?"}), Bytes: int64(p.rnd.IntN(7)) - 1, ExpiresAfter: p.life()}
+	req := api.CreateUploadRequest{Filename: some(p, []string{"a", "b", "c", "d", "e", "f", "g", ""}), MimeType: "text/plain",
+		Purpose: some(p, []string{"user_data", "user_data", "batch", "batch", "batch", "vision", "vision", "?"}),
+		Bytes:   some(p, []int64{-1, 0, 2, 3, 3, 4, 5, 6, 6}), ExpiresAfter: p.life()}
 	u := ask(p, fmt.Sprintf("create upload %+v", req), func(a api.API) (*api.Upload, error) {
 		return a.CreateUpload(background, req)
 	}, func(u *api.Upload) string { return u.ID })
@@ -142,16 +145,20 @@ func (p *player) createUpload() {
 	}
 }
 
-// upload is one that was made, or none.
+// upload is one that was made, a late one as a rule, or none.
 func (p *player) upload() *api.Upload {
-	if u := some(p, p.uploads); u != nil && p.rnd.IntN(20) != 0 {
+	from := p.uploads
+	if p.rnd.IntN(4) != 0 {
+		from = from[max(0, len(from)-2):]
+	}
+	if u := some(p, from); u != nil && p.rnd.IntN(20) != 0 {
 		return u
 	}
 	return &api.Upload{ID: "upload_" + strings.Repeat("0", 32)}
 }
 
 func (p *player) addPart() {
-	u, data := p.upload(), string(uploadstest.Random(p.rnd.Uint64(), p.rnd.IntN(5)))
+	u, data := p.upload(), string(uploadstest.Random(p.rnd.Uint64(), some(p, []int{0, 1, 1, 1, 2, 2, 3})))
 	got := ask(p, fmt.Sprintf("add %d bytes to %s", len(data), u.ID), func(a api.API) (*api.Part, error) {
 		return a.AddPart(background, u.ID, strings.NewReader(data))
 	}, func(p *api.Part) string { return p.ID })
@@ -174,7 +181,8 @@ func (p *player) completeUpload() {
 		req.PartIDs = append(req.PartIDs, some(p, p.parts[p.upload().ID]).id)
 	}
 	sum := md5.Sum([]byte(data))
-	req.MD5 = some(p, []string{"", hex.EncodeToString(sum[:]), strings.Repeat("0", 32), "none"})
+	right := hex.EncodeToString(sum[:])
+	req.MD5 = some(p, []string{"", "", "", right, right, right, strings.Repeat("0", 32), "none"})
 	for range 1 + p.rnd.IntN(2) { // a client that lost the answer asks again
 		done := ask(p, fmt.Sprintf("complete %s %+v", u.ID, req), func(a api.API) (*api.Upload, error) {
 			return a.CompleteUpload(background, u.ID, req)
@@ -266,7 +274,7 @@ func (p *player) listParts() {
 }
 
 func (p *player) advanceClock() {
-	d := some(p, []time.Duration{time.Second, time.Second, grace, 59 * time.Minute, time.Hour, 24 * time.Hour, 31 * 24 * time.Hour, 365 * 24 * time.Hour})
+	d := some(p, []time.Duration{time.Second, time.Second, time.Second, grace, grace, grace, 10 * time.Minute, 10 * time.Minute, 59 * time.Minute, time.Hour, 24 * time.Hour, 31 * 24 * time.Hour, 365 * 24 * time.Hour})
 	p.log = append(p.log, fmt.Sprint("pass ", d))
 	p.pass(d)
 }

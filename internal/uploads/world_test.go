@@ -26,12 +26,14 @@ type world struct {
 	meta  *meta.Store
 	blobs *blob.Disk
 	svc   *uploads.Service
+	list  func() []string // the blobs that are stored
 	api   api.API
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: fastDir(t)}
+	w.list = w.listDisk
 	w.clock.Store(1_800_000_000)
 	w.meta = uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(w.dir, "uploadd.db")))(t)
 	t.Cleanup(func() { w.meta.Close() })
