@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +16,7 @@ import (
 
 var (
 	plant    = flag.String("plant", "2", "how many mutants to plant: a number, or all")
-	only     = flag.String("only", "", "plant only the mutants whose name or file has this in it")
+	only     = flag.String("only", "", "plant only the mutants whose name or file this regular expression matches")
 	shard    = flag.String("shard", "1/1", "which share of the mutants to plant: 2/3 is the second of three")
 	parallel = flag.Int("atonce", 2, "how many mutants are planted at once")
 	seed     = flag.Uint64("seed", 1, "decides which mutants a number of them are")
@@ -99,9 +100,13 @@ func TestMutantsAreCaught(t *testing.T) {
 // choose returns the mutants that the flags ask for.
 func choose(t *testing.T) []mutant {
 	t.Helper()
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
+		t.Fatalf("-only: %v", err)
+	}
 	var list []mutant
 	for _, m := range all() {
-		if strings.Contains(m.name+" "+m.file, *only) {
+		if wanted.MatchString(m.name + " " + m.file) {
 			list = append(list, m)
 		}
 	}
