@@ -135,6 +135,21 @@ func TestDiskFailedPut(t *testing.T) {
 	}
 }
 
+// What cannot be deleted is not said to be gone, and holds up no other.
+func TestDiskFailedDelete(t *testing.T) {
+	d, dir := openDisk(t)
+	if err := d.Put(context.Background(), "part_cd", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "ab", "part_ab", "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	gone, err := d.Delete(context.Background(), []string{"part_ab", "part_cd"})
+	if err == nil || len(gone) != 1 || gone[0] != "part_cd" {
+		t.Errorf("gone: %v, %v", gone, err)
+	}
+}
+
 type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }

@@ -107,6 +107,9 @@ func TestEarlyAnswer(t *testing.T) {
 		if resp.StatusCode != status || e.Message == "" {
 			t.Errorf("%s: status %d, %+v; want %d", path, resp.StatusCode, e, status)
 		}
+		if !resp.Close { // what is unread of the body would be taken for a request
+			t.Errorf("%s: the connection is kept", path)
+		}
 	}
 }
 
@@ -174,18 +177,31 @@ func TestCutBody(t *testing.T) {
 // wrapper that hides them would go unnoticed until somebody sends slowly.
 func TestDeadlinesAreArmed(t *testing.T) {
 	var reads, writes atomic.Int32
-	inner := server.New(server.Config{Authenticate: func(context.Context, string) (api.API, error) { return nil, errors.New("no") }})
+	inner := server.New(server.Config{Authenticate: func(_ context.Context, key string) (api.API, error) {
+		if key == "" {
+			return nil, errors.New("no")
+		}
+		return nil, nil // of which nothing is asked: the body will not do
+	}})
+	handled := make(chan struct{}, 2)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { handled <- struct{}{} }()
 		inner.ServeHTTP(&deadlines{ResponseWriter: w, reads: &reads, writes: &writes}, r)
 	}))
-	resp, err := http.Post(s.URL+"/v1/files", "text/plain", bytes.NewReader(make([]byte, 1<<20)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	s.Close() // waits for the handler, which reads on after the answer
-	if reads.Load() == 0 || writes.Load() == 0 {
-		t.Errorf("%d read deadlines and %d write deadlines were set", reads.Load(), writes.Load())
+	defer s.Close()
+	for path, key := range map[string]string{"/v1/files": "", "/v1/uploads": "Bearer key"} { // what is drained, and what is read
+		reads.Store(0)
+		writes.Store(0)
+		req := uploadstest.Must(http.NewRequest("POST", s.URL+path, bytes.NewReader(make([]byte, 32<<10))))(t)
+		if key != "" {
+			req.Header.Set("Authorization", key)
+		}
+		resp := uploadstest.Must(http.DefaultClient.Do(req))(t)
+		resp.Body.Close()
+		<-handled // it reads on after the answer
+		if reads.Load() == 0 || writes.Load() == 0 {
+			t.Errorf("%s: %d read deadlines and %d write deadlines were set", path, reads.Load(), writes.Load())
+		}
 	}
 }
 
@@ -197,7 +213,9 @@ type deadlines struct {
 func (d *deadlines) Unwrap() http.ResponseWriter { return d.ResponseWriter }
 
 func (d *deadlines) SetReadDeadline(at time.Time) error {
-	d.reads.Add(1)
+	if !at.IsZero() { // which takes the deadline away
+		d.reads.Add(1)
+	}
 	return http.NewResponseController(d.ResponseWriter).SetReadDeadline(at)
 }
 
@@ -238,6 +256,9 @@ func TestInternalError(t *testing.T) {
 		}
 		if w.Code != status || strings.Contains(w.Body.String(), "secret") || !strings.Contains(w.Body.String(), `"server_error"`) {
 			t.Errorf("%s: status %d, %s", path, w.Code, w.Body)
+		}
+		if after := w.Header().Get("Retry-After"); (status == 503) != (after == "1") {
+			t.Errorf("%s: Retry-After %q", path, after)
 		}
 	}
 }

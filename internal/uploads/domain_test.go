@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -65,6 +67,9 @@ func TestFileExpires(t *testing.T) {
 		ExpiresAfter: &api.ExpiresAfter{Anchor: "created_at", Seconds: 3600}}))(t)
 	w.pass(10 * time.Minute)
 	f := w.complete(u.ID, w.add(u.ID, "abc"))
+	if f.CreatedAt != u.CreatedAt {
+		t.Errorf("the file was created at %d, its upload at %d", f.CreatedAt, u.CreatedAt)
+	}
 	w.pass(50*time.Minute - time.Second)
 	if w.clean(); string(uploadstest.Read(t, w.api, f.ID)) != "abc" {
 		t.Error("a living file cannot be read")
@@ -157,6 +162,71 @@ func (h *hooked) Read(p []byte) (int, error) {
 		h.hook = nil
 	}
 	return h.Reader.Read(p)
+}
+
+// A part that cannot be kept is not read.
+func TestRefusedPartIsNotRead(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(3)
+	uploadstest.Must(w.api.CancelUpload(t.Context(), u.ID))(t)
+	r := &hooked{Reader: strings.NewReader("abc"), hook: func() { t.Error("a part of a cancelled upload is read") }}
+	uploadstest.WantError(t, second(w.api.AddPart(t.Context(), u.ID, r)), api.ErrState, "upload_id")
+}
+
+// What a client sent that left in mid-part is due at once, not when its lease ends.
+func TestClientLeavesInMidPart(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(3)
+	ctx, leave := context.WithCancel(t.Context())
+	if _, err := w.api.AddPart(ctx, u.ID, &hooked{Reader: strings.NewReader("abc"), hook: leave}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v", err)
+	}
+	if n := w.clean(); n != 1 {
+		t.Errorf("%d keys left the bin, want the one of the part", n)
+	}
+}
+
+// A reservation lives for half a lease at least, however long ago the batch was
+// made that it came from.
+func TestReservationLives(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(6)
+	w.svc.UploadTTL = 100 * time.Hour
+	long := w.create(6)
+	w.add(u.ID, "abc") // reserves a batch, for 24 hours
+	w.pass(13 * time.Hour)
+	r := &hooked{Reader: strings.NewReader("abc"), hook: func() {
+		w.pass(12 * time.Hour)
+		w.clean()
+	}}
+	uploadstest.Must(w.api.AddPart(t.Context(), long.ID, r))(t)
+	if f := w.faults(); f != nil {
+		t.Errorf("faults: %v", f)
+	}
+}
+
+// The key of a blob that could not be deleted stays in the bin.
+func TestFailedDeletion(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(6)
+	stuck, other := w.add(u.ID, "abc"), w.add(u.ID, "def")
+	path := filepath.Join(w.dir, "blobs", stuck[len(stuck)-2:], stuck)
+	fatal(t, os.Remove(path))
+	fatal(t, os.MkdirAll(filepath.Join(path, "full"), 0o700))
+	uploadstest.Must(w.api.CancelUpload(t.Context(), u.ID))(t)
+	w.pass(10 * time.Second)
+	if _, err := w.svc.Clean(t.Context()); err == nil {
+		t.Error("a deletion that failed is not reported")
+	}
+	for key, want := range map[string]bool{stuck: true, other: false} {
+		if got := uploadstest.Must(w.meta.Known(t.Context(), key))(t); got != want {
+			t.Errorf("key %s is in the bin: %v, want %v", key, got, want)
+		}
+	}
+	fatal(t, os.Remove(filepath.Join(path, "full")))
+	if n := w.clean(); n != 1 {
+		t.Errorf("%d keys left the bin once the blob could be deleted, want 1", n)
+	}
 }
 
 // A process dies between storing a blob and recording it.

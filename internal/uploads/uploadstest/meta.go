@@ -326,6 +326,8 @@ func testAtomic(t *testing.T, m uploads.Meta) {
 	ghost := uploads.Part{ID: key(9), UploadID: u.ID, Bytes: 3}
 	is(t, m.Complete(background, fileOf(u, 1), []uploads.Part{p, ghost}, 150, 0), uploads.ErrConflict)
 	equal(t, "status", Must(m.Upload(background, "p", u.ID))(t).Status, "pending")
+	foreign := newPart(t, m, newUpload(t, m, "p", 2, 100, 200), 2)
+	is(t, m.Complete(background, fileOf(u, 1), []uploads.Part{p, foreign}, 150, 0), uploads.ErrConflict)
 	equal(t, "parts of no file", len(Must(m.FileParts(background, fileOf(u, 1).ID))(t)), 0)
 	ctx, cancel := context.WithCancel(background)
 	cancel()

@@ -272,6 +272,8 @@ func testLookingAtUploads(t *testing.T, a api.API) {
 	if len(page.Data) != 1 || page.HasMore || page.Data[0].ID != p2 {
 		t.Errorf("second page of parts: %+v", page)
 	}
+	_, err := a.ListParts(background, ids[1], api.ListQuery{After: p1}) // another upload's part
+	WantError(t, err, api.ErrInvalid, "after")
 	if u := Must(a.GetUpload(background, id))(t); u.Status != api.StatusPending || u.File != nil {
 		t.Errorf("pending: %+v", u)
 	}
