@@ -164,6 +164,31 @@ func (h *hooked) Read(p []byte) (int, error) {
 	return h.Reader.Read(p)
 }
 
+// A completion that looked at its clock before the end of its Upload, and is
+// recorded after somebody was told that it has expired, does not win.
+func TestCompletionMeetsExpiry(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(3)
+	p := w.add(u.ID, "abc")
+	svc := w.service(uploadstest.Intercept(w.meta, w.blobs, func(op string, do func() error) error {
+		if op == "Meta.Complete" {
+			w.pass(time.Hour)
+			if got := uploadstest.Must(w.api.GetUpload(t.Context(), u.ID))(t).Status; got != api.StatusExpired {
+				t.Errorf("status %s", got)
+			}
+			l := uploadstest.Must(w.api.ListUploads(t.Context(), api.ListQuery{}))(t)
+			if len(l.Data) != 1 || l.Data[0].Status != api.StatusExpired {
+				t.Errorf("listed: %+v", l.Data)
+			}
+		}
+		return do()
+	}))
+	_, err := svc.For("default").CompleteUpload(t.Context(), u.ID, api.CompleteUploadRequest{PartIDs: []string{p}})
+	if e := uploadstest.WantError(t, err, api.ErrState, "upload_id"); !strings.Contains(e.Message, "is expired") {
+		t.Errorf("message %q does not name the state", e.Message)
+	}
+}
+
 // A part that cannot be kept is not read.
 func TestRefusedPartIsNotRead(t *testing.T) {
 	w := newWorld(t)

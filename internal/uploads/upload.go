@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"regexp"
+	"slices"
 	"time"
 
 	"uploadd/api"
@@ -18,8 +19,8 @@ import (
 //	   └─ AddPart, and a completion that fails, stay here
 //
 // Each arrow is one compare-and-swap in Meta, which decides every race. A
-// pending Upload whose time is up counts as expired at once, though the janitor
-// records it later.
+// pending Upload whose time is up is expired for everybody as soon as anybody has
+// been told so, or the janitor has been there.
 
 func (t *tenant) CreateUpload(ctx context.Context, req api.CreateUploadRequest) (*api.Upload, error) {
 	if err := req.Validate(); err != nil {
@@ -69,6 +70,12 @@ func (t *tenant) ListUploads(ctx context.Context, q api.ListQuery) (*api.List[ap
 		return nil, listError(err, q)
 	}
 	now := t.now()
+	if slices.ContainsFunc(us, func(u Upload) bool { return overdue(&u, now) }) {
+		t.expire(ctx, now)
+		if us, err = t.Meta.Uploads(ctx, t.project, p); err != nil {
+			return nil, listError(err, q)
+		}
+	}
 	// The File of a completed Upload is left out here: one look-up for each
 	// would make a page of 10,000 slow.
 	return list(us, q.Limit,
@@ -103,7 +110,25 @@ func (t *tenant) findUpload(ctx context.Context, id string) (*Upload, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, api.Errorf(api.ErrNotFound, "upload_id", "No such Upload object: %s", clip(id))
 	}
+	if now := t.now(); err == nil && overdue(u, now) {
+		t.expire(ctx, now)
+		u, err = t.Meta.Upload(ctx, t.project, id)
+	}
 	return u, storeError(err)
+}
+
+// overdue says whether u has expired, and its record does not say so yet.
+func overdue(u *Upload, now int64) bool {
+	return u.Status == string(api.StatusPending) && now >= u.ExpiresAt
+}
+
+// expire records what is overdue before anybody is told: a completion that looked
+// at its clock a moment earlier may be on its way, and one of the two must win
+// for everybody. Where it cannot be recorded, no completion can be either.
+func (t *tenant) expire(ctx context.Context, now int64) {
+	if _, err := t.Meta.Expire(ctx, now, t.due(now), janitorBatch); err != nil {
+		t.Log.Warn("what has expired could not be recorded", "err", err)
+	}
 }
 
 // describe is the Upload as the wire shows it, with its File if it has one

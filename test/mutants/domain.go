@@ -5,6 +5,8 @@ const (
 	uploadsComplete = "internal/uploads/complete.go"
 	uploadsUpload   = "internal/uploads/upload.go"
 	uploadsFile     = "internal/uploads/file.go"
+	uploadsReader   = "internal/uploads/partreader.go"
+	uploadsClock    = "internal/uploads/clock.go"
 	uploadsContent  = "internal/uploads/content.go"
 	uploadsKeyring  = "internal/uploads/keyring.go"
 	uploadsJanitor  = "internal/uploads/janitor.go"
@@ -13,8 +15,8 @@ const (
 
 var inUploads = []mutant{
 	{"a part that cannot be kept is read", "F4", uploadsPart, "if now := t.now(); status(u, now) != api.StatusPending {", `if now := t.now(); status(u, now) == "" {`, []string{tUploads}},
-	{"a part may be a byte too large", "B1", uploadsPart, "if m.size > m.limit {", "if m.size > m.limit+1 {", []string{tUploads}},
-	{"a checksum covers the last bytes only", "D4", uploadsPart, "m.crc = crc32.Update(m.crc, castagnoli, p[:n])", "m.crc = crc32.Update(0, castagnoli, p[:n])", []string{tUploads}},
+	{"a part may be a byte too large", "B1", uploadsPart, "if m.size+int64(n) > m.limit {", "if m.size+int64(n) > m.limit+1 {", []string{tUploads}},
+	{"a checksum covers the last bytes only", "D4", "internal/uploads/sums.go", "s.crc = crc32.Update(s.crc, castagnoli, rest[:n])", "s.crc = crc32.Update(0, castagnoli, rest[:n])", []string{tUploads}},
 	{"an empty part is taken", "B1", uploadsPart, "if src.size == 0 {", "if src.size < 0 {", []string{tUploads}},
 	{"a part whose source broke off is recorded", "B1", uploadsPart, "err = s.Blobs.Put(ctx, key, src); err == nil {", `err = s.Blobs.Put(ctx, key, src); key != "" {`, []string{tUploads}},
 	{"a part that was refused stays", "E2", uploadsPart, "derr := s.Meta.Discard(context.WithoutCancel(ctx), []string{key}, s.now()); derr", "derr := error(nil); derr", []string{tUploads}},
@@ -27,19 +29,27 @@ var inUploads = []mutant{
 	{"every cancellation succeeds", "C1, R2", uploadsUpload, "if status(u, now) != api.StatusCancelled {", `if status(u, now) == "" {`, []string{tUploads}},
 	{"an upload lives a second too long", "G1", uploadsUpload, "now < u.ExpiresAt {", "now <= u.ExpiresAt {", []string{tUploads}},
 	{"a file's damage is found out too late", "D2, M11", uploadsFile, "err := c.verifySizes(); err != nil", "err := error(nil); err != nil", []string{tUploads}},
-	{"a download is not held against its checksum", "D4", uploadsContent, "c.sum && c.crc != part.CRC32C", "c.sum && c.crc == 0 && part.CRC32C != 0", []string{tUploads, tProgram}},
+	{"a block is not held against its checksum", "D4", uploadsReader, "crc != sumOfBlock(r.part.Sums, int(r.block)) {", "crc == sumOfBlock(r.part.Sums, int(r.block))+1 {", []string{tUploads}},
+	{"a part without sums of blocks is not held against its own", "D4", uploadsReader, "&& r.whole != r.part.CRC32C {", "&& r.whole == r.part.CRC32C+1 {", []string{tUploads}},
+	{"a blob's early end is the end", "D2", uploadsReader, "if err == io.EOF || err == io.ErrUnexpectedEOF {", "if err == io.ErrUnexpectedEOF {", []string{tUploads}},
+	{"bytes are let go with the error about them", "D2", uploadsReader, "			if err := r.verified(p[:n]); err != nil {\n				return 0, err", "			if err := r.verified(p[:n]); err != nil {\n				return int(n), err", []string{tUploads}},
+	{"a range begins at its block", "D3", uploadsReader, "		r.ready = r.ready[off-start:]\n", "", []string{tUploads}},
+	{"the clock leaps", "G3", uploadsClock, "	c.now = c.now.Add(max(-most, min(behind, most)))\n", "	_ = most\n	c.now = c.now.Add(behind)\n", []string{tUploads}},
+	{"the clock never follows", "G3", uploadsClock, "	c.now = c.now.Add(max(-most, min(behind, most)))\n", "	_ = most\n", []string{tUploads}},
+	{"what has expired is told before it is recorded", "C1", uploadsUpload, "		t.expire(ctx, now)\n		u, err =", "		u, err =", []string{tUploads}},
+	{"the janitor does not heed a back-up", "J1", uploadsJanitor, "		if !ok {\n", "		if !ok && now < 0 {\n", []string{"test/backup"}},
 	{"a range is off by one at a part's border", "D3", uploadsContent, "> pos })", ">= pos })", []string{tUploads}},
 	{"seeking keeps the part that was open", "D3", uploadsContent, "if offset != c.pos {", "if offset < c.pos {", []string{tUploads}},
 
 	{"bytes are deleted within the grace", "R6", "internal/uploads/uploads.go", "return now + int64(s.Grace/time.Second)", "return now", []string{tUploads}},
-	{"nothing is recovered", "R10", uploadsJanitor, "if e.Due > s.due(now) {", "if e.Due > s.due(now) && after != after {", []string{tUploads}},
+	{"nothing is recovered", "R10", uploadsJanitor, "return s.Meta.Recover(ctx, now, s.due(now))", "return s.Meta.Recover(ctx, now, now+1<<40)", []string{tUploads}},
 	{"a key is forgotten though its blob is not gone", "E3, R12", uploadsJanitor, "s.Meta.Forget(ctx, gone)", "s.Meta.Forget(ctx, keys)", []string{tUploads}},
 	{"a key is forgotten before its blob is deleted", "R12", uploadsJanitor, "gone, failed := s.Blobs.Delete(ctx, keys)", "gone, failed := keys, error(nil)\n\t\tdefer s.Blobs.Delete(ctx, keys)", []string{tUploads, tDurable}},
 	{"nothing expires", "E2", uploadsJanitor, "return s.Meta.Expire(ctx, now, s.due(now), janitorBatch)", "return 0, nil", []string{tUploads}},
 	{"nothing is forgotten", "E2", uploadsJanitor, "return s.Meta.Purge(ctx, before, janitorBatch)", "_ = before\n\t\treturn 0, nil", []string{tUploads}},
 
 	{"check does not compare sizes", "J3", uploadsCheck, "if n != p.Bytes {", "if n < 0 {", []string{tUploads}},
-	{"check does not compare checksums", "J3", uploadsCheck, "if h.Sum32() != p.CRC32C {", "if h.Sum32() == 0 {", []string{tUploads}},
+	{"check does not compare checksums", "J3", uploadsCheck, "if whole != p.CRC32C {", "if whole == p.CRC32C+1 {", []string{tUploads}},
 	{"check does not see what is left over", "J3", uploadsCheck, "if known {", "if known || err == nil {", []string{tUploads}},
 	{"check does not see parts of nothing", "J3", uploadsCheck, "c.files, c.orphans, c.leftovers", "c.files, c.leftovers", []string{tUploads}},
 }
