@@ -25,20 +25,24 @@ outside: ## the built program: the official SDKs, and a small part of each campa
 
 campaign = go test -count=1 -v -timeout 3h
 
-crash: ## 1,000 kills under load, and one at every system call of a scripted life
-	$(campaign) ./test/crash -args -kills=1000
+crash: ## 1,000 kills and 200 stops under load, and a kill in front of every change of two lives
+	$(campaign) ./test/crash -args -kills=1000 -stops=200 -every=1
 
 powercut: ## 2,000 losses of power, and 5,000 crash images
 	$(campaign) ./test/powercut -args -cuts=2000 -images=5000
 
-race-histories: ## 10,000 histories checked for linearizability, and every interleaving of two
+race-histories: ## 10,000 histories, every interleaving of two with a crash at each step, 5,000 sequences
 	$(campaign) ./test/histories -args -histories=10000
+	$(campaign) -run 'TestInterleavings|TestSequences|TestFaults' ./internal/uploads -args -interleavings=all -triples=20000 -sequences=5000
 
-faults: ## full disks and failing calls, at every one
-	$(campaign) ./test/faults
+faults: ## full disks, and each system call failing in turn
+	$(campaign) ./test/faults -args -calls=300
 
-mutants: ## plants known mistakes one at a time: which test catches each
-	$(campaign) ./test/mutants
+mutants: ## plants every known mistake, and says which test notices
+	$(campaign) -run Caught ./test/mutants -args -plant=all
+
+backup: ## 50 back-ups under load, restored
+	$(campaign) ./test/backup -args -backups=50
 
 soak: crash powercut race-histories faults backup mutants ## all of them
 	$(campaign) ./test/start -args -files=1000000

@@ -151,7 +151,7 @@ func TestSQLiteCallersLeave(t *testing.T) {
 	}
 	for w := range 4 {
 		staying.Go(func() {
-			for i := range 300 {
+			for i := range 60 {
 				if err := s.Reserve(t.Context(), []string{fmt.Sprintf("staying_%d_%d", w, i)}, 5); err != nil {
 					t.Errorf("somebody else left, and this step failed: %v", err)
 					return
