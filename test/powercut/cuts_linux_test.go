@@ -3,6 +3,7 @@ package powercut
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -27,7 +28,13 @@ func TestCuts(t *testing.T) {
 	acked := 0
 	for done := 0; done < *cuts; {
 		n := min(period, *cuts-done)
-		if !t.Run("disk", func(t *testing.T) { acked += cutOften(t, n) }) {
+		if !t.Run("disk", func(t *testing.T) {
+			more, found := cutOften(t, "", n)
+			acked += more
+			for _, fault := range found {
+				t.Error(fault)
+			}
+		}) {
 			return
 		}
 		done += n
@@ -35,27 +42,26 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// cutOften cuts the power of one disk n times, and returns how many steps were
-// acknowledged meanwhile.
-func cutOften(t *testing.T, n int) int {
+// cutOften cuts the power of one disk n times, under the server at path or the
+// program as it is. It returns how many steps were acknowledged meanwhile, and in
+// what the word was broken by the first cut that broke it.
+func cutOften(t *testing.T, path string, n int) (acked int, found []string) {
+	t.Helper()
 	dir := workspace(t)
 	image := filepath.Join(dir, "disk")
 	format(t, image)
 	v := attach(t, image, filepath.Join(dir, "mnt"))
 	l := &ledger.Ledger{}
-	for round := range n {
-		s := program.Start(t, program.Options{Data: v.data(), Stderr: discard(t)})
+	for round := 0; round < n && len(found) == 0; round++ {
+		s := program.Start(t, program.Options{Path: path, Data: v.data(), Stderr: discard(t)})
 		loseUnderLoad(t, v, s, l)
 		v.detach(t)
 		v.mount(t)
 		for _, fault := range faults(t, v.data(), l, round == n-1) {
-			t.Errorf("cut %d of this disk: %s", round, fault)
-		}
-		if t.Failed() {
-			break
+			found = append(found, fmt.Sprintf("cut %d of this disk: %s", round+1, fault))
 		}
 	}
-	return l.Acked()
+	return l.Acked(), found
 }
 
 // loseUnderLoad cuts the power at a random moment. A machine without power answers

@@ -41,7 +41,7 @@ func (d *disk) serve(t *testing.T, dir string) string {
 	}
 	root := &fs.Inode{}
 	server, err := fs.Mount(dir, root, &fs.Options{
-		MountOptions: fuse.MountOptions{DirectMount: true, MaxWrite: 1 << 20},
+		MountOptions: fuse.MountOptions{DirectMountStrict: true, MaxWrite: 1 << 20},
 		OnAdd: func(ctx context.Context) {
 			root.AddChild("disk", root.NewPersistentInode(ctx, d, fs.StableAttr{Mode: syscall.S_IFREG}), true)
 		},

@@ -24,7 +24,7 @@ import (
 var (
 	cuts   = flag.Int("cuts", 8, "how often the power is cut at a random moment")
 	images = flag.Int("images", 25, "how many images of a disk that lost its power are looked at")
-	bite   = flag.Int("bite", 200, "within how many images a missing flush must be noticed")
+	bite   = flag.Int("bite", 200, "within how many images, and cuts, a missing flush must be noticed")
 )
 
 func TestMain(m *testing.M) { program.Main(m) }
