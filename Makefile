@@ -15,8 +15,12 @@ lint:
 	go vet ./...
 	go tool -modfile=tools.mod staticcheck ./...
 
-unit: ## what runs in the process of its test, under the race detector
-	go test -race $$(go list ./... | grep -v uploadd/test/)
+# Tests that let one goroutine run at a time: the race detector would see nothing.
+alone = ^(TestInterleavings|TestSequences|TestFaults)$$
+
+unit: ## what runs in the process of its test, under the race detector where it helps
+	go test -race -skip '$(alone)' $$(go list ./... | grep -v uploadd/test/)
+	go test -count=1 -run '$(alone)' ./internal/uploads
 
 outside: ## the built program: the official SDKs, and a small part of each campaign below
 	go test -count=1 -p 1 ./test/...
@@ -33,7 +37,7 @@ powercut: ## 2,000 losses of power, and 5,000 crash images
 
 race-histories: ## 10,000 histories, every interleaving of two with a crash at each step, 5,000 sequences
 	$(campaign) ./test/histories -args -histories=10000
-	$(campaign) -run 'TestInterleavings|TestSequences|TestFaults' ./internal/uploads -args -interleavings=all -triples=20000 -sequences=5000
+	$(campaign) -run '$(alone)' ./internal/uploads -args -interleavings=all -triples=20000 -sequences=5000
 
 faults: ## full disks, and each system call failing in turn
 	$(campaign) ./test/faults -args -calls=300

@@ -74,7 +74,7 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 		}
 		for _, id := range ids {
 			// Compared again: another node may have ended it since.
-			n, err := q.exec(ctx, `UPDATE uploads SET status = 'expired', ended_at = $2 WHERE id = $1 AND status = 'pending'`, id, now)
+			n, err := q.exec(ctx, `UPDATE uploads SET status = 'expired', ended_at = expires_at WHERE id = $1 AND status = 'pending'`, id)
 			if err != nil {
 				return err
 			}
@@ -92,7 +92,7 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 			return err
 		}
 		for _, id := range ids {
-			n, err := q.exec(ctx, `UPDATE files SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL`, id, now)
+			n, err := q.exec(ctx, `UPDATE files SET deleted_at = expires_at WHERE id = $1 AND deleted_at IS NULL`, id)
 			if err != nil {
 				return err
 			}
@@ -100,7 +100,7 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 				continue
 			}
 			ended++
-			if err := dropFile(ctx, q, id, now, due); err != nil {
+			if err := dropFile(ctx, q, id, due); err != nil {
 				return err
 			}
 		}

@@ -54,13 +54,16 @@ func (s *Store) DeleteFile(ctx context.Context, project, id string, now, due int
 		if err != nil {
 			return err
 		}
-		return dropFile(ctx, q, id, now, due)
+		return dropFile(ctx, q, id, due)
 	})
 }
 
 // dropFile lets go of what a File, just marked deleted, consisted of.
-func dropFile(ctx context.Context, q querier, id string, now, due int64) error {
-	if _, err := q.exec(ctx, `UPDATE uploads SET ended_at = $2 WHERE id = (SELECT upload_id FROM files WHERE id = $1)`, id, now); err != nil {
+func dropFile(ctx context.Context, q querier, id string, due int64) error {
+	_, err := q.exec(ctx, `
+		UPDATE uploads SET ended_at = (SELECT deleted_at FROM files WHERE id = $1)
+		WHERE id = (SELECT upload_id FROM files WHERE id = $1)`, id)
+	if err != nil {
 		return err
 	}
 	return letGo(ctx, q, `file_id = $1`, id, due)

@@ -72,8 +72,8 @@ type Meta interface {
 	// DeleteFile deletes such a File and puts its Parts into the bin.
 	DeleteFile(ctx context.Context, project, id string, now, due int64) error
 
-	// Expire ends at most limit Uploads and Files whose time was up at now,
-	// puts their Parts into the bin, and returns how many it ended.
+	// Expire ends at most limit Uploads and Files whose time was up at now, as of
+	// that time, puts their Parts into the bin, and returns how many it ended.
 	Expire(ctx context.Context, now, due int64, limit int) (int, error)
 	// Purge forgets at most limit ended Uploads and deleted Files that ended
 	// before before, and returns how many it forgot.

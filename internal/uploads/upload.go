@@ -71,7 +71,9 @@ func (t *tenant) ListUploads(ctx context.Context, q api.ListQuery) (*api.List[ap
 	}
 	now := t.now()
 	if slices.ContainsFunc(us, func(u Upload) bool { return overdue(&u, now) }) {
-		t.expire(ctx, now)
+		if err := t.expire(ctx, now); err != nil {
+			return nil, storeError(err)
+		}
 		if us, err = t.Meta.Uploads(ctx, t.project, p); err != nil {
 			return nil, listError(err, q)
 		}
@@ -111,7 +113,9 @@ func (t *tenant) findUpload(ctx context.Context, id string) (*Upload, error) {
 		return nil, api.Errorf(api.ErrNotFound, "upload_id", "No such Upload object: %s", clip(id))
 	}
 	if now := t.now(); err == nil && overdue(u, now) {
-		t.expire(ctx, now)
+		if err := t.expire(ctx, now); err != nil {
+			return nil, storeError(err)
+		}
 		u, err = t.Meta.Upload(ctx, t.project, id)
 	}
 	return u, storeError(err)
@@ -124,11 +128,10 @@ func overdue(u *Upload, now int64) bool {
 
 // expire records what is overdue before anybody is told: a completion that looked
 // at its clock a moment earlier may be on its way, and one of the two must win
-// for everybody. Where it cannot be recorded, no completion can be either.
-func (t *tenant) expire(ctx context.Context, now int64) {
-	if _, err := t.Meta.Expire(ctx, now, t.due(now), janitorBatch); err != nil {
-		t.Log.Warn("what has expired could not be recorded", "err", err)
-	}
+// for everybody.
+func (t *tenant) expire(ctx context.Context, now int64) error {
+	_, err := t.Meta.Expire(ctx, now, t.due(now), janitorBatch)
+	return err
 }
 
 // describe is the Upload as the wire shows it, with its File if it has one

@@ -36,7 +36,7 @@ var inUploads = []mutant{
 	{"a range begins at its block", "D3", uploadsReader, "		r.ready = r.ready[off-start:]\n", "", []string{tUploads}},
 	{"the clock leaps", "G3", uploadsClock, "	c.now = c.now.Add(max(-most, min(behind, most)))\n", "	_ = most\n	c.now = c.now.Add(behind)\n", []string{tUploads}},
 	{"the clock never follows", "G3", uploadsClock, "	c.now = c.now.Add(max(-most, min(behind, most)))\n", "	_ = most\n", []string{tUploads}},
-	{"what has expired is told before it is recorded", "C1", uploadsUpload, "		t.expire(ctx, now)\n		u, err =", "		u, err =", []string{tUploads}},
+	{"what has expired is told before it is recorded", "C1", uploadsUpload, "		if err := t.expire(ctx, now); err != nil {\n			return nil, storeError(err)\n		}\n		u, err =", "		u, err =", []string{tUploads}},
 	{"the janitor does not heed a back-up", "J1", uploadsJanitor, "		if !ok {\n", "		if !ok && now < 0 {\n", []string{"test/backup"}},
 	{"a range is off by one at a part's border", "D3", uploadsContent, "> pos })", ">= pos })", []string{tUploads}},
 	{"seeking keeps the part that was open", "D3", uploadsContent, "if offset != c.pos {", "if offset < c.pos {", []string{tUploads}},

@@ -263,12 +263,12 @@ func (m *Model) Clean() {
 	defer m.mu.Unlock()
 	for _, u := range m.uploads {
 		if s := m.status(u); s != u.Status {
-			u.Status, u.parts, u.ended = s, nil, m.Now
+			u.Status, u.parts, u.ended = s, nil, u.ExpiresAt
 		}
 	}
 	for _, f := range m.files {
 		if f.deleted == 0 && !m.lives(f) {
-			m.drop(f)
+			m.drop(f, *f.ExpiresAt)
 		}
 	}
 	old := func(ended int64) bool { return ended != 0 && ended < m.Now-modelRemembered }

@@ -80,14 +80,14 @@ func (m *Model) DeleteFile(_ context.Context, id string) (*api.DeletedFile, erro
 	if err != nil {
 		return nil, err
 	}
-	m.drop(f)
+	m.drop(f, m.Now)
 	return &api.DeletedFile{Object: "file", Deleted: true, ID: id}, nil
 }
 
-func (m *Model) drop(f *modelFile) {
-	f.deleted = m.Now
+func (m *Model) drop(f *modelFile, at int64) {
+	f.deleted = at
 	if f.upload != nil {
-		f.upload.ended = m.Now
+		f.upload.ended = at
 	}
 }
 
