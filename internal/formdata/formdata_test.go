@@ -137,6 +137,24 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// Read in large pieces, a field that the body ends in is no less cut off.
+func TestTruncatedLarge(t *testing.T) {
+	head := "--b\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n"
+	for _, n := range []int{1, 5_000, 100_000} {
+		r := NewReader(strings.NewReader(head+strings.Repeat("x", n)), "b")
+		f, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for buf := make([]byte, 64<<10); err == nil; {
+			_, err = f.Read(buf)
+		}
+		if !errors.Is(err, ErrMalformed) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	big := strings.Repeat("x", maxAround+1)
 	for _, tt := range []struct {

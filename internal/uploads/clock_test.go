@@ -126,6 +126,22 @@ func TestWallClockIsSetAtRandom(t *testing.T) {
 	}
 }
 
+// A wall clock that was set is caught up with, and then kept up with.
+func TestWallClockIsFollowed(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		c := &twoClocks{wall: time.Unix(1_800_000_000, 0)}
+		now := uploads.NewClock(func() time.Time { return c.wall }, func() time.Duration { return c.elapsed })
+		c.set(by)
+		for range 8*3600 + 10 {
+			c.pass(time.Second)
+			now()
+		}
+		if got := now(); !got.Equal(c.wall) {
+			t.Errorf("set by %s, 8 hours later it is %s from the wall clock", by, got.Sub(c.wall))
+		}
+	}
+}
+
 // A clock that was in the future, and is right after a restart, keeps no Upload
 // alive for longer than it was to live.
 func TestClockSetBackAcrossRestart(t *testing.T) {

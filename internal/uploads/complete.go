@@ -66,16 +66,17 @@ func (t *tenant) completeAgain(ctx context.Context, u *Upload, ids []string) (*a
 	if u.FileID == "" {
 		return nil, t.conflict(ctx, u.ID, "it can be completed only while it is pending")
 	}
+	// The Parts first: if the File is there after them, they are all of it.
+	parts, err := t.Meta.FileParts(ctx, u.FileID)
+	if err != nil {
+		return nil, storeError(err)
+	}
 	w, err := t.describe(ctx, u)
 	if err != nil {
 		return nil, err
 	}
 	if w.File == nil {
 		return nil, stateError(u, t.now(), "its file has been deleted since")
-	}
-	parts, err := t.Meta.FileParts(ctx, u.FileID)
-	if err != nil {
-		return nil, storeError(err)
 	}
 	if !slices.EqualFunc(parts, ids, func(p Part, id string) bool { return p.ID == id }) {
 		return nil, stateError(u, t.now(), "it was completed with other parts, or in another order")

@@ -167,26 +167,50 @@ func (h *hooked) Read(p []byte) (int, error) {
 // A completion that looked at its clock before the end of its Upload, and is
 // recorded after somebody was told that it has expired, does not win.
 func TestCompletionMeetsExpiry(t *testing.T) {
+	for name, look := range map[string]func(w *world, id string) api.Status{
+		"get": func(w *world, id string) api.Status {
+			return uploadstest.Must(w.api.GetUpload(w.t.Context(), id))(w.t).Status
+		},
+		"list": func(w *world, id string) api.Status {
+			return uploadstest.Must(w.api.ListUploads(w.t.Context(), api.ListQuery{}))(w.t).Data[0].Status
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			u := w.create(3)
+			p := w.add(u.ID, "abc")
+			svc := w.service(uploadstest.Intercept(w.meta, w.blobs, func(op string, do func() error) error {
+				if op == "Meta.Complete" {
+					w.pass(time.Hour)
+					if got := look(w, u.ID); got != api.StatusExpired {
+						t.Errorf("status %s", got)
+					}
+					w.pass(-time.Minute) // the completion's clock
+				}
+				return do()
+			}))
+			_, err := svc.For("default").CompleteUpload(t.Context(), u.ID, api.CompleteUploadRequest{PartIDs: []string{p}})
+			if e := uploadstest.WantError(t, err, api.ErrState, "upload_id"); !strings.Contains(e.Message, "is expired") {
+				t.Errorf("message %q does not name the state", e.Message)
+			}
+		})
+	}
+}
+
+// A completion repeated while its File is being deleted is answered as one or the
+// other, not with no Parts for all of them.
+func TestCompletionMeetsDeletion(t *testing.T) {
 	w := newWorld(t)
 	u := w.create(3)
-	p := w.add(u.ID, "abc")
+	f := w.complete(u.ID, w.add(u.ID, "abc"))
 	svc := w.service(uploadstest.Intercept(w.meta, w.blobs, func(op string, do func() error) error {
-		if op == "Meta.Complete" {
-			w.pass(time.Hour)
-			if got := uploadstest.Must(w.api.GetUpload(t.Context(), u.ID))(t).Status; got != api.StatusExpired {
-				t.Errorf("status %s", got)
-			}
-			l := uploadstest.Must(w.api.ListUploads(t.Context(), api.ListQuery{}))(t)
-			if len(l.Data) != 1 || l.Data[0].Status != api.StatusExpired {
-				t.Errorf("listed: %+v", l.Data)
-			}
+		if op == "Meta.FileParts" {
+			uploadstest.Must(w.api.DeleteFile(t.Context(), f.ID))(t)
 		}
 		return do()
 	}))
-	_, err := svc.For("default").CompleteUpload(t.Context(), u.ID, api.CompleteUploadRequest{PartIDs: []string{p}})
-	if e := uploadstest.WantError(t, err, api.ErrState, "upload_id"); !strings.Contains(e.Message, "is expired") {
-		t.Errorf("message %q does not name the state", e.Message)
-	}
+	_, err := svc.For("default").CompleteUpload(t.Context(), u.ID, api.CompleteUploadRequest{PartIDs: []string{}})
+	uploadstest.WantError(t, err, api.ErrState, "upload_id")
 }
 
 // A part that cannot be kept is not read.

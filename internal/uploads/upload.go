@@ -150,10 +150,10 @@ func (t *tenant) describe(ctx context.Context, u *Upload) (*api.Upload, error) {
 
 // status is the state of u at now.
 func status(u *Upload, now int64) api.Status {
-	if s := api.Status(u.Status); s != api.StatusPending || now < u.ExpiresAt {
-		return s
+	if overdue(u, now) {
+		return api.StatusExpired
 	}
-	return api.StatusExpired
+	return api.Status(u.Status)
 }
 
 // stateError says that u is not in the state that an operation needs. For the

@@ -27,7 +27,7 @@ var inUploads = []mutant{
 
 	{"a cancellation cannot be repeated", "C2", uploadsUpload, "if status(u, now) != api.StatusCancelled {", `if status(u, now) != "" {`, []string{tUploads}},
 	{"every cancellation succeeds", "C1, R2", uploadsUpload, "if status(u, now) != api.StatusCancelled {", `if status(u, now) == "" {`, []string{tUploads}},
-	{"an upload lives a second too long", "G1", uploadsUpload, "now < u.ExpiresAt {", "now <= u.ExpiresAt {", []string{tUploads}},
+	{"an upload lives a second too long", "G1", uploadsUpload, "&& now >= u.ExpiresAt", "&& now > u.ExpiresAt", []string{tUploads}},
 	{"a file's damage is found out too late", "D2, M11", uploadsFile, "err := c.verifySizes(); err != nil", "err := error(nil); err != nil", []string{tUploads}},
 	{"a block is not held against its checksum", "D4", uploadsReader, "crc != sumOfBlock(r.part.Sums, int(r.block)) {", "crc == sumOfBlock(r.part.Sums, int(r.block))+1 {", []string{tUploads}},
 	{"a part without sums of blocks is not held against its own", "D4", uploadsReader, "&& r.whole != r.part.CRC32C {", "&& r.whole == r.part.CRC32C+1 {", []string{tUploads}},

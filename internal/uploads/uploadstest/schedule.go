@@ -143,7 +143,9 @@ func Explore(try func(pick func(n int) int)) (sequences int) {
 			if depth == len(choices) {
 				choices, widths = append(choices, 0), append(widths, n)
 			} else if widths[depth] != n {
-				panic("the same choices led to another place")
+				// The names of blobs are random, and what lists the disk comes upon
+				// them in another order: what follows is tried from here anew.
+				choices, widths = append(choices[:depth], 0), append(widths[:depth], n)
 			}
 			depth++
 			return choices[depth-1]
