@@ -88,13 +88,14 @@ func openBackup(to, data string) (*backup, error) {
 
 // within says whether path is dir or below it, links resolved as far as they exist.
 func within(path, dir string) bool {
-	resolve := func(p string) string {
-		if real, err := filepath.EvalSymlinks(p); err == nil {
-			return real
-		}
-		return p
+	return strings.HasPrefix(resolved(path)+"/", resolved(dir)+"/")
+}
+
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil || path == filepath.Dir(path) {
+		return real
 	}
-	return strings.HasPrefix(resolve(path)+"/", resolve(dir)+"/")
+	return filepath.Join(resolved(filepath.Dir(path)), filepath.Base(path))
 }
 
 func vacantOrBackup(dir string) error {
@@ -134,6 +135,10 @@ func (b *backup) take(env *environment, src *stores) (done uploads.Copied, err e
 		Report: func(fault string) { fmt.Fprintln(env.stdout, fault) }}
 	if done, err = copier.Copy(env.ctx); err != nil {
 		return done, fmt.Errorf("copying the bytes: %w", err)
+	}
+	// A back-up that was killed may have left blobs that it had not flushed.
+	if err := b.blobs.Flush(); err != nil {
+		return done, fmt.Errorf("flushing the bytes: %w", err)
 	}
 	if err := blob.Replace(path, database(b.dir)); err != nil {
 		return done, fmt.Errorf("putting the records in their place: %w", err)

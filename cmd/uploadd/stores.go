@@ -81,17 +81,19 @@ func holdDeletions(dir string) (*os.File, error) {
 }
 
 // mayDelete asks whether nobody holds deletions up, and keeps others from doing
-// so until release is called.
-func (s *stores) mayDelete() (release func(), ok bool) {
+// so until release is called. release is nil while somebody does.
+func (s *stores) mayDelete() (release func(), err error) {
 	f, err := os.Open(blobDir(s.dir))
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		f.Close()
-		return nil, false
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return nil, f.Close()
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("asking whether blobs may be deleted: %w", err), f.Close())
 	}
-	return func() { f.Close() }, true
+	return func() { f.Close() }, nil
 }
 
 // openBeside opens a data directory that exists, and that a server may be using.

@@ -54,7 +54,7 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 	// A flush that failed in an earlier process may have left commits in the log
 	// that the kernel shows and the disk does not have; what is committed behind
 	// them would be lost with them. So the log begins anew.
-	if _, err := conn.ExecContext(ctx, `PRAGMA wal_checkpoint(RESTART)`); err != nil {
+	if err := beginLog(ctx, conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), conn.Close(), db.Close())
 	}
 	w := &committer{conn: conn, stmts: statements{prepare: conn.PrepareContext}, ballast: b, ops: make(chan *op), done: make(chan struct{})}
@@ -72,6 +72,19 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 			return errors.Join(conn.Close(), db.Close())
 		},
 	}, nil
+}
+
+// beginLog brings the log into the database and begins it anew. It waits for those
+// who still read from it, a back-up for example, but not for ever.
+func beginLog(ctx context.Context, conn *sql.Conn) error {
+	for range 6 { // of the busy timeout each
+		var busy, frames, moved int
+		err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(RESTART)`).Scan(&busy, &frames, &moved)
+		if err != nil || busy == 0 {
+			return err
+		}
+	}
+	return errors.New("the log of the database cannot be begun anew, because another program reads it: wait for it to end")
 }
 
 // verifyDurable refuses a connection on which the settings that durability rests
@@ -98,7 +111,27 @@ func OpenSQLiteReadOnly(path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := verifyVersion(db); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+	}
 	return &Store{read: &statements{prepare: db.PrepareContext}, write: refuser{}, ping: db.PingContext, close: db.Close}, nil
+}
+
+// verifyVersion refuses a schema that is not this program's, which only a server
+// brings up to date.
+func verifyVersion(db *sql.DB) error {
+	steps, err := fs.Glob(sqliteSchema, "sqlite/*.sql")
+	if err != nil {
+		return err
+	}
+	var have int
+	if err := db.QueryRow(`SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1`).Scan(&have); err != nil {
+		return err
+	}
+	if have != len(steps) {
+		return fmt.Errorf("the database has version %d, and this program reads version %d: start its server once, or use the program that made it", have, len(steps))
+	}
+	return nil
 }
 
 func openSQLite(path string, pragmas ...string) (*sql.DB, error) {

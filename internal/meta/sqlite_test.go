@@ -84,6 +84,66 @@ func TestSQLiteLaterVersion(t *testing.T) {
 	}
 }
 
+// Reading beside a server needs the schema that the program knows.
+func TestSQLiteReadOnlyVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	err := s.write.write(t.Context(), func(q querier) error {
+		_, err := q.exec(t.Context(), `DELETE FROM goose_db_version WHERE version_id > 1`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if _, err := OpenSQLiteReadOnly(path); err == nil || !strings.Contains(err.Error(), "start its server once") {
+		t.Errorf("a database of an earlier version: %v", err)
+	}
+}
+
+// Nothing is written behind what an earlier process left in the log: a start waits
+// for those who read from it.
+func TestSQLiteBeginsItsLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	earlier := open(t, path)
+	if err := earlier.Reserve(t.Context(), []string{"part_1"}, 5); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openSQLite(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	reader, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := reader.QueryRow(`SELECT COUNT(*) FROM bin`).Scan(&n); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if err := earlier.Reserve(t.Context(), []string{"part_2"}, 5); err != nil { // what the reader does not see
+		t.Fatal(err)
+	}
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), `PRAGMA busy_timeout = 10`); err != nil {
+		t.Fatal(err)
+	}
+	if err := beginLog(t.Context(), conn); err == nil || !strings.Contains(err.Error(), "another program reads it") {
+		t.Errorf("while the log is being read: %v", err)
+	}
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := beginLog(t.Context(), conn); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSQLiteReadOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	w := open(t, path)

@@ -154,6 +154,17 @@ func TestDamagedBlock(t *testing.T) {
 	}
 }
 
+// Parts that do not stand where the one before ended are not served.
+func TestDamagedOffsets(t *testing.T) {
+	w := newWorld(t)
+	u := w.create(9)
+	f := w.complete(u.ID, w.add(u.ID, "abc"), w.add(u.ID, "def"), w.add(u.ID, "ghi"))
+	w.sql(`UPDATE parts SET start = 2 WHERE start = 3`)
+	if _, err := w.api.OpenFile(t.Context(), f.ID); !errors.Is(err, uploads.ErrCorrupt) {
+		t.Errorf("a file whose parts overlap: %v", err)
+	}
+}
+
 func fatal(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

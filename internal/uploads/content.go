@@ -102,8 +102,13 @@ func (c *content) verifySizes() error {
 		return fmt.Errorf("%w: file %s has %d parts of %d bytes in all, want %d of %d",
 			ErrCorrupt, c.file.ID, len(c.parts), c.size, c.file.Parts, c.file.Bytes)
 	}
+	var at int64
 	for i := range c.parts {
 		p := &c.parts[i]
+		if p.Offset != at {
+			return fmt.Errorf("%w: part %s begins at byte %d instead of %d", ErrCorrupt, p.ID, p.Offset, at)
+		}
+		at += p.Bytes
 		n, err := c.blobs.Size(c.ctx, p.ID)
 		if err != nil {
 			return fmt.Errorf("part %s: %w", p.ID, err)

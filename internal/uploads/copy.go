@@ -2,10 +2,8 @@ package uploads
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 )
 
 // Copier copies the blobs of all recorded Parts from one store to another, for a
@@ -39,30 +37,51 @@ func (c *Copier) Copy(ctx context.Context) (done Copied, err error) {
 			if n, err := c.To.Size(ctx, p.ID); err == nil && n == p.Bytes {
 				continue
 			}
-			switch err := c.part(ctx, p); {
-			case err == nil:
-				done.New++
-				done.Bytes += p.Bytes
-			case errors.Is(err, ErrCorrupt), errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
-				done.Faults++
-				c.Report(fmt.Sprintf("part %s%s: %s", p.ID, belongsTo(p), err))
-			default:
+			unreadable, err := c.part(ctx, p)
+			if err != nil {
 				return done, err
 			}
+			if unreadable != nil {
+				done.Faults++
+				c.Report(fmt.Sprintf("part %s%s: %s", p.ID, belongsTo(p), unreadable))
+				continue
+			}
+			done.New++
+			done.Bytes += p.Bytes
 		}
 	}
 }
 
-// part copies one blob, and verifies it on the way.
-func (c *Copier) part(ctx context.Context, p *Part) error {
+// part copies one blob, and verifies it on the way. What is wrong with the blob is
+// no reason to stop; what is wrong with the copy is.
+func (c *Copier) part(ctx context.Context, p *Part) (unreadable, err error) {
 	// What an interrupted copy left.
 	if _, err := c.To.Delete(ctx, []string{p.ID}); err != nil {
-		return err
+		return nil, err
 	}
 	r, err := openPart(ctx, c.From, p, 0)
 	if err != nil {
-		return err
+		return err, ctx.Err()
 	}
 	defer r.Close()
-	return c.To.Put(ctx, p.ID, io.LimitReader(r, p.Bytes))
+	src := &source{r: io.LimitReader(r, p.Bytes)}
+	err = c.To.Put(ctx, p.ID, src)
+	if err != nil && src.err != nil {
+		return src.err, ctx.Err()
+	}
+	return nil, err
+}
+
+// source remembers that reading failed.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }

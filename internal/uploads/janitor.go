@@ -66,9 +66,9 @@ func (s *Service) Clean(ctx context.Context) (deleted int, err error) {
 // in the bin for the next time and holds up no other.
 func (s *Service) emptyBin(ctx context.Context, now int64) (deleted int, err error) {
 	if s.Hold != nil {
-		release, ok := s.Hold()
-		if !ok {
-			return 0, nil // they stay in the bin for the next time
+		release, err := s.Hold()
+		if err != nil || release == nil {
+			return 0, err // they stay in the bin for the next time
 		}
 		defer release()
 	}

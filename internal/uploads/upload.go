@@ -130,8 +130,7 @@ func overdue(u *Upload, now int64) bool {
 // at its clock a moment earlier may be on its way, and one of the two must win
 // for everybody.
 func (t *tenant) expire(ctx context.Context, now int64) error {
-	_, err := t.Meta.Expire(ctx, now, t.due(now), janitorBatch)
-	return err
+	return repeat(func() (int, error) { return t.Meta.Expire(ctx, now, t.due(now), janitorBatch) })
 }
 
 // describe is the Upload as the wire shows it, with its File if it has one

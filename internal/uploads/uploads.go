@@ -47,8 +47,9 @@ type Config struct {
 	Exclusive bool
 
 	// Hold asks whether blobs may be deleted now, and returns how to say that the
-	// deletion is over. While a back-up copies, they may not. nil allows it always.
-	Hold func() (release func(), ok bool)
+	// deletion is over; nil while a back-up copies, and they may not. A nil Hold
+	// allows it always.
+	Hold func() (release func(), err error)
 
 	// Now is the time by which everything lives and ends; a clock that follows
 	// the one of the machine, but does not leap with it.

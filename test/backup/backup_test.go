@@ -130,6 +130,7 @@ func TestRefused(t *testing.T) {
 		s.Data:                          "must be kept outside",
 		filepath.Join(s.Data, "backup"): "must be kept outside",
 		link:                            "must be kept outside",
+		filepath.Join(link, "new"):      "must be kept outside",
 		filepath.Dir(s.Data):            "must be kept outside",
 		other:                           "thesis.txt, so it is no back-up",
 		taken.Data:                      "so it is no back-up, or one that a server has been run on",

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -117,6 +118,24 @@ func TestCheckNamesDamage(t *testing.T) {
 	// the blob that grew.
 	code, out = program.Run(t.Context(), "backup", "--data", s.Data, "--to", t.TempDir())
 	if code != 1 || !strings.Contains(out, "9 parts: 2 of ") || !strings.Contains(out, "7 faults") {
+		t.Errorf("back-up: exit %d\n%s", code, out)
+	}
+}
+
+// Something in the place of one blob does not keep the others from being copied.
+func TestBackupGoesOn(t *testing.T) {
+	s := program.Start(t, program.Options{})
+	for _, text := range []string{"first", "second", "third"} {
+		uploadstest.Must(s.CreateFile(t.Context(), strings.NewReader(text), func() (api.CreateFileRequest, error) {
+			return api.CreateFileRequest{Filename: "f", Purpose: "user_data"}, nil
+		}))(t)
+	}
+	blob := program.Stored(t, s.Data)[1]
+	if err := errors.Join(os.Remove(blob), os.Mkdir(blob, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	code, out := program.Run(t.Context(), "backup", "--data", s.Data, "--to", t.TempDir())
+	if code != 1 || !strings.Contains(out, "3 parts: 2 of ") || !strings.Contains(out, ", 1 faults") {
 		t.Errorf("back-up: exit %d\n%s", code, out)
 	}
 }

@@ -37,7 +37,7 @@ var inUploads = []mutant{
 	{"the clock leaps", "G3", uploadsClock, "	c.now = c.now.Add(max(-most, min(behind, most)))\n", "	_ = most\n	c.now = c.now.Add(behind)\n", []string{tUploads}},
 	{"the clock never follows", "G3", uploadsClock, "	c.now = c.now.Add(max(-most, min(behind, most)))\n", "	_ = most\n", []string{tUploads}},
 	{"what has expired is told before it is recorded", "C1", uploadsUpload, "		if err := t.expire(ctx, now); err != nil {\n			return nil, storeError(err)\n		}\n		u, err =", "		u, err =", []string{tUploads}},
-	{"the janitor does not heed a back-up", "J1", uploadsJanitor, "		if !ok {\n", "		if !ok && now < 0 {\n", []string{"test/backup"}},
+	{"the janitor does not heed a back-up", "J1", uploadsJanitor, "		if err != nil || release == nil {\n			return 0, err", "		if err != nil || release == nil {\n			release = func() {}", []string{"test/backup"}},
 	{"a range is off by one at a part's border", "D3", uploadsContent, "> pos })", ">= pos })", []string{tUploads}},
 	{"seeking keeps the part that was open", "D3", uploadsContent, "if offset != c.pos {", "if offset < c.pos {", []string{tUploads}},
 
