@@ -22,7 +22,7 @@ var inBlob = []mutant{
 	{"a blob's name is not flushed", "A1", disk, "return syncDir(d.root, dir)", "_ = dir\n\treturn nil", []string{tDurable}},
 	{"a deletion is not flushed", "R12", disk, "serr := syncDir(d.root, dir); serr != nil", `serr := error(nil); dir == "none" || serr != nil`, []string{tDurable}},
 	{"the directories of blobs are not flushed", "A1", disk, `syncDir(d.root, "."); err != nil`, "error(nil); err != nil", []string{tDurable}},
-	{"the data directory is not flushed", "A1", durable, "os.Open(parent)", "os.Open(path)", []string{tDurable}},
+	{"the data directory is not flushed", "A1", durable, "return flush(parent)", "return flush(path)", []string{tDurable}},
 	{"a failed flush of a blob is ignored", "A4", disk, "err := f.Sync(); err != nil {", "err := f.Sync(); err == io.EOF {", []string{tDurable}},
 	{"a failed flush of a blob's name is ignored", "A4", disk, "return syncDir(d.root, dir)", "_ = syncDir(d.root, dir)\n\treturn nil", []string{tDurable}},
 	{"a failed close of a blob is ignored", "A4", disk, "err := f.Close(); err != nil {", "err := f.Close(); err == io.EOF {", []string{tDurable}},
