@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -79,17 +78,11 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 		return errors.Join(err, listener.Close())
 	}
 	all := svc.For(project)
-	srv := &http.Server{
-		Handler: server.New(server.Config{
-			Authenticate: func(context.Context, string) (api.API, error) { return all, nil },
-			Ready:        svc.Ready,
-			Log:          log,
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	srv := server.NewHTTPServer(server.New(server.Config{
+		Authenticate: func(context.Context, string) (api.API, error) { return all, nil },
+		Ready:        svc.Ready,
+		Log:          log,
+	}), log)
 
 	janitor, stopJanitor := context.WithCancel(context.Background())
 	var cleaning sync.WaitGroup
@@ -98,7 +91,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 	defer stopJanitor()
 
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve(server.Refusing(listener)) }()
 	fmt.Fprintf(env.stdout, "uploadd listens on http://%s/v1 and keeps its data in %s\n", listener.Addr(), st.dir)
 	select {
 	case err := <-served:

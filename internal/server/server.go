@@ -95,8 +95,9 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := begin(w, r)
 	defer s.end(x)
-	// ServeMux would redirect these to their cleaned form, the key with them.
-	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path {
+	// ServeMux would redirect these to their cleaned form, the key with them, and
+	// give "*" an answer of its own.
+	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path || r.RequestURI == "*" {
 		fail(x, x.request, unknown(x, x.request))
 		return
 	}
@@ -160,7 +161,11 @@ func (s *server) authenticate(r *http.Request) (api.API, error) {
 		}
 		key = token
 	}
-	return s.Authenticate(r.Context(), key)
+	a, err := s.Authenticate(r.Context(), key)
+	if err == nil {
+		r.Body.(*body).admit() // begin saw to its being one
+	}
+	return a, err
 }
 
 func unknown(_ http.ResponseWriter, r *http.Request) error {
