@@ -67,9 +67,9 @@ func (b *body) fail(err error) error {
 }
 
 // admit says that the request's key was right.
-func (b *body) admit() {
+func (b *body) admit(key string) {
 	b.admitted = true
-	b.peer.admit()
+	b.peer.admit(key)
 }
 
 // The most that is read of a body whose request has been answered already. One

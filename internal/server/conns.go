@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,14 +17,14 @@ import (
 // conns bounds the connections of a server. Each holds memory and a file
 // descriptor for as long as its client keeps it waiting. Nobody is turned away
 // for it: where there are too many, those that have kept the server waiting the
-// longest are closed, and those that come find room.
+// longest are closed, of those who have many before those who have few, and those
+// that come find room.
 //
 // A stranger is a connection on which no key has been right yet. Strangers have
 // half of the room, so that however many come and say nothing, those who are
-// known stay; and they are told apart by age alone, so that one who says at once
-// who it is gets in. Of the known, the idle go first, and then those whose
-// requests have stalled. A request that the server itself is at work on is never
-// cut off, nor is one whose bytes move.
+// known stay, and one who says at once who it is gets in. Requests in progress
+// hold more than idle connections, so there may be fewer of them. One that the
+// server itself is at work on is never cut off.
 type conns struct {
 	max int
 	log *slog.Logger
@@ -41,10 +42,11 @@ type conns struct {
 const (
 	// maxConns is the most connections by default. A stranger costs about 20 KiB.
 	maxConns = 4096
-	// activeShare of the room is for requests in progress, each of which may hold
-	// a buffer of 512 KiB, before those that have stalled are cut off.
+	// Requests in progress, each of which may hold a buffer of 512 KiB, have
+	// 1/activeShare of the room. From half of that on, those that have stalled are
+	// cut off.
 	activeShare = 8
-	// stalled is how long a request may be without progress then. As long as there
+	// stalled is how long such a request may be without progress. As long as there
 	// is room, body and exchange are more patient.
 	stalled = 2 * time.Second
 	// progress is how many bytes must move to count as such.
@@ -59,7 +61,8 @@ type peer struct {
 	conns *conns
 	conn  *refusingConn // nil if it is none
 	known atomic.Bool
-	since atomic.Int64 // nanoseconds from conns.started; see waiting
+	owner atomic.Uint64 // a hash of the key, or of a stranger's address
+	since atomic.Int64  // nanoseconds from conns.started; see waiting
 
 	requests atomic.Int32 // in progress, with a key that was right
 	working  atomic.Int32 // of those, the ones that do not wait for the client
@@ -67,6 +70,8 @@ type peer struct {
 }
 
 type peerKey struct{}
+
+var owners = maphash.MakeSeed()
 
 func newConns(most int, log *slog.Logger) *conns {
 	return &conns{max: most, log: log, open: map[net.Conn]*peer{}, started: time.Now()}
@@ -76,6 +81,11 @@ func newConns(most int, log *slog.Logger) *conns {
 func (c *conns) context(ctx context.Context, conn net.Conn) context.Context {
 	p := &peer{conns: c}
 	p.conn, _ = conn.(*refusingConn)
+	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+	if err != nil {
+		host = "" // not of TCP: one owner for all of them
+	}
+	p.owner.Store(maphash.String(owners, host))
 	p.wait()
 	c.strangers.Add(1)
 	c.mu.Lock()
@@ -111,27 +121,31 @@ func (c *conns) makeRoom() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	crowded := len(c.open) > c.max || int(c.strangers.Load()) > c.max/2 || int(c.active.Load()) > c.max/activeShare
+	crowded := len(c.open) > c.max || int(c.strangers.Load()) > c.max/2 || int(c.active.Load()) > c.max/activeShare/2
 	if !crowded || now.Sub(c.looked) < pause {
 		return
 	}
 	c.looked = now
-	var strangers, idle, active []waiting
+	var strangers, known, active, slow []waiting
 	for conn, p := range c.open {
-		w := waiting{conn, p.since.Load()}
+		w := waiting{Conn: conn, since: p.since.Load(), owner: p.owner.Load()}
 		switch {
 		case !p.known.Load():
 			strangers = append(strangers, w)
 		case p.requests.Load() == 0:
-			idle = append(idle, w)
-		case p.working.Load() == 0 && now.Sub(c.started)-time.Duration(w.since) > stalled:
-			active = append(active, w)
+			known = append(known, w)
+		case p.working.Load() == 0:
+			known, active = append(known, w), append(active, w)
+			if now.Sub(c.started)-time.Duration(w.since) > stalled {
+				slow = append(slow, w)
+			}
 		}
 	}
-	before := len(c.open)
+	before, requests, share := len(c.open), int(c.active.Load()), c.max/activeShare
 	c.closeLongest(strangers, len(strangers)-c.max/2)
-	c.closeLongest(active, int(c.active.Load())-c.max/activeShare)
-	c.closeLongest(idle, len(c.open)-c.max)
+	n := c.closeLongest(slow, requests-share/2)
+	c.closeLongest(active, requests-n-share)
+	c.closeLongest(known, len(c.open)-c.max)
 	c.report(before-len(c.open), now)
 }
 
@@ -147,24 +161,50 @@ func (c *conns) report(closed int, now time.Time) {
 // waiting is a connection that could be closed, and since when it keeps us waiting.
 type waiting struct {
 	net.Conn
-	since int64
+	since   int64
+	owner   uint64
+	younger int // how many of the same owner there are
 }
 
-// closeLongest closes n of those that wait, and some more, so that it has not to
-// be done for each one that comes. It is called with mu held.
-func (c *conns) closeLongest(list []waiting, n int) {
-	if n <= 0 {
-		return
+// order sorts a list into the order in which to close: first those of whose owner
+// there are the most younger ones, and among equals the oldest. So the owner of a
+// thousand loses all but ten before the owner of ten loses one.
+func order(list []waiting) {
+	slices.SortFunc(list, func(a, b waiting) int { return cmp.Compare(b.since, a.since) })
+	count := map[uint64]int{}
+	for i := range list {
+		list[i].younger = count[list[i].owner]
+		count[list[i].owner]++
 	}
-	slices.SortFunc(list, func(a, b waiting) int { return cmp.Compare(a.since, b.since) })
-	for _, w := range list[:min(n+n/8+len(list)/16, len(list))] {
-		c.forget(w.Conn)
+	slices.SortFunc(list, func(a, b waiting) int {
+		return cmp.Or(cmp.Compare(b.younger, a.younger), cmp.Compare(a.since, b.since))
+	})
+}
+
+// closeLongest closes most of those that wait, and some more, so that it has not
+// to be done for each one that comes. It returns how many, and is called with mu
+// held.
+func (c *conns) closeLongest(list []waiting, most int) (closed int) {
+	if most <= 0 {
+		return 0
+	}
+	order(list)
+	most += most/8 + len(list)/16
+	for _, w := range list {
 		conn := w.Conn
+		if c.open[conn] == nil {
+			continue // closed as one of another list
+		}
+		c.forget(conn)
 		if t, ok := conn.(*tls.Conn); ok {
 			conn = t.NetConn() // whose goodbye would wait for the client
 		}
 		conn.Close() // the goroutine that serves it notices
+		if closed++; closed == most {
+			break
+		}
 	}
+	return closed
 }
 
 // answer says that an exchange begins.
@@ -175,15 +215,16 @@ func (p *peer) answer() {
 }
 
 // admit counts a request whose key was right, until leave.
-func (p *peer) admit() {
+func (p *peer) admit(key string) {
 	p.working.Add(1)
 	first := p.requests.Add(1) == 1
 	if p.conns == nil || !first {
 		return
 	}
 	p.introduce()
+	p.owner.Store(maphash.String(owners, key))
 	p.wait()
-	if int(p.conns.active.Add(1)) > p.conns.max/activeShare {
+	if int(p.conns.active.Add(1)) > p.conns.max/activeShare/2 {
 		p.conns.makeRoom()
 	}
 }

@@ -40,7 +40,7 @@ func crowdedServer(t *testing.T, most int, let <-chan struct{}) (address string,
 	t.Helper()
 	h := New(Config{Authenticate: func(_ context.Context, key string) (api.API, error) {
 		switch key {
-		case "right":
+		case "right", "another":
 			return listing{}, nil
 		case "patient":
 			return listing{let: let}, nil
@@ -145,8 +145,9 @@ func TestStrangersMakeRoom(t *testing.T) {
 func TestStalledMakeRoom(t *testing.T) {
 	t.Parallel()
 	let := make(chan struct{})
-	address, _ := crowdedServer(t, 8*activeShare, let)
+	address, _ := crowdedServer(t, 16*activeShare, let)
 	head := "POST /v1/uploads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer right\r\nContent-Length: 60000\r\n\r\n"
+	first := dial(t, address, strings.Replace(head, "right", "another", 1)+"{")
 	var stalling []net.Conn
 	for range 6 {
 		stalling = append(stalling, dial(t, address, head+"{"))
@@ -177,6 +178,9 @@ func TestStalledMakeRoom(t *testing.T) {
 	}
 	if cut == 0 {
 		t.Error("no stalled request was cut off, and there was no room")
+	}
+	if !isOpen(t, first) {
+		t.Error("the one request of another key was cut off, and it has no others")
 	}
 	if !isOpen(t, moving) {
 		t.Error("a request whose bytes move was cut off")

@@ -4,12 +4,12 @@ package server
 
 import "syscall"
 
-// roomFor lowers the number of connections to half of the descriptors that the
-// process may have: its files need the others.
+// roomFor lowers the number of connections to a third of the descriptors that the
+// process may have: each may need one for a file, and the database some.
 func roomFor(conns int) int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return conns
 	}
-	return int(min(uint64(conns), uint64(limit.Cur)/2))
+	return int(min(uint64(conns), uint64(limit.Cur)/3))
 }

@@ -163,7 +163,7 @@ func (s *server) authenticate(r *http.Request) (api.API, error) {
 	}
 	a, err := s.Authenticate(r.Context(), key)
 	if err == nil {
-		r.Body.(*body).admit() // begin saw to its being one
+		r.Body.(*body).admit(key) // begin saw to its being one
 	}
 	return a, err
 }
