@@ -256,6 +256,10 @@ func (n *nodeSDK) ListParts(_ context.Context, id string, q api.ListQuery) (*api
 	return call[api.List[api.PartInfo]](n, "get", args{"path": "/uploads/" + id + "/parts", "query": query(q)})
 }
 
+func (n *nodeSDK) Usage(context.Context) (*api.Usage, error) {
+	return call[api.Usage](n, "get", args{"path": "/usage"})
+}
+
 func TestNodeLargeFile(t *testing.T) {
 	size, partSize := 200<<20, 64<<20
 	if testing.Short() {

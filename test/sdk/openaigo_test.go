@@ -172,6 +172,10 @@ func (g *goSDK) ListParts(ctx context.Context, id string, q api.ListQuery) (*api
 	return extension[api.List[api.PartInfo]](ctx, g, "uploads/"+id+"/parts", q)
 }
 
+func (g *goSDK) Usage(ctx context.Context) (*api.Usage, error) {
+	return extension[api.Usage](ctx, g, "usage", api.ListQuery{})
+}
+
 // Parts of full size, four at once, named in the order of the file whatever the
 // order of their arrival.
 func TestGoLargeFile(t *testing.T) {
