@@ -1,8 +1,12 @@
 package access_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -79,11 +83,10 @@ func TestAdmission(t *testing.T) {
 		t.Errorf("a contradicting project: %v", e)
 	}
 	_, other := h.key(t, "team", "read", nil)
-	last := text[len(text)-9:] // the secret's last letter and the checksum
 	mixed := text[:len("uploadd_")+16] + other[len("uploadd_")+16:]
 	var same string
 	for name, wrong := range map[string]string{
-		"garbage": "sk-none", "a wrong checksum": text[:len(text)-1] + "x", "cut": text[:len(text)-len(last)], "upper case": strings.ToUpper(text),
+		"garbage": "sk-none", "a wrong checksum": text[:len(text)-1] + "x", "cut": text[:len(text)-9], "upper case": strings.ToUpper(text),
 		"a space": text + " ", "a line": text + "\n", "long": strings.Repeat(text, 1000), "another's secret": mixed,
 		"none of that id": access.NewKey(&access.Key{}),
 	} {
@@ -100,20 +103,24 @@ func TestAdmission(t *testing.T) {
 	uploadstest.WantError(t, err, api.ErrUnauthorized, "")
 }
 
-// A key with the right id and checksum, and a secret of somebody's choice.
+// A key with the id of one that is there, the right checksum, and a secret of
+// somebody's choice.
 func TestForgedKey(t *testing.T) {
 	h := newHall(t, "")
-	k, _ := h.key(t, "team", "read", nil)
-	forged := *k
-	text := access.NewKey(&forged)
-	h.key(t, "team", "read", nil)
-	// What is recorded is the other key's hash: the text names an id that exists not.
-	if _, err := h.admit(t, text, ""); !errors.Is(err, api.ErrUnauthorized) {
-		t.Errorf("a key nobody recorded: %v", err)
+	k, text := h.key(t, "team", "read", nil)
+	_, other := h.key(t, "team", "read", nil)
+	const secret = len("uploadd_") + 16 + 1
+	forged := text[:secret] + other[secret:len(other)-8]
+	forged += fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(forged)))
+	for range 2 { // with the record in the store, and remembered
+		if _, err := h.admit(t, forged, ""); !errors.Is(err, api.ErrUnauthorized) {
+			t.Errorf("a forged key: %v", err)
+		}
+		uploadstest.Must(h.admit(t, text, ""))(t)
 	}
 	stored := uploadstest.Must(h.store.Key(t.Context(), k.ID))(t)
-	if strings.Contains(text, string(stored.Hash)) || len(stored.Hash) != 32 {
-		t.Errorf("the record holds %x", stored.Hash)
+	if want := sha256.Sum256([]byte(text[secret : len(text)-8])); !bytes.Equal(stored.Hash, want[:]) {
+		t.Errorf("the record holds %x, want the secret's hash", stored.Hash)
 	}
 }
 
