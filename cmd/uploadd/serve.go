@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -51,7 +50,7 @@ func (c *serveCmd) Run(env *environment) error {
 			return err
 		}
 	}
-	log := c.logger(env.stderr)
+	log := newLogger(env.stderr, c.LogFormat, c.Quiet)
 	st, err := c.open(env.ctx)
 	if err != nil {
 		return err
@@ -170,15 +169,4 @@ func authenticate(gate *access.Gate) func(context.Context, server.Credentials) (
 		}
 		return server.Caller{API: pass.API, Project: pass.Project, Key: pass.Key, Done: pass.Done}, nil
 	}
-}
-
-func (c *serveCmd) logger(w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
-	if c.Quiet {
-		o.Level = slog.LevelError
-	}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }

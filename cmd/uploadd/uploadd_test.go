@@ -216,7 +216,7 @@ func TestUntrustedDisk(t *testing.T) {
 	dir := uploadstest.Must(os.MkdirTemp("/dev/shm", "uploadd"))(t)
 	defer os.RemoveAll(dir)
 	var log bytes.Buffer
-	warnUntrusted((&serveCmd{LogFormat: "text"}).logger(&log), dir)
+	warnUntrusted(newLogger(&log, "text", false), dir)
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "tmpfs") {
 		t.Errorf("the log says %q", log.String())
 	}

@@ -364,6 +364,21 @@ func call(ctx context.Context, a api.API, method, u, part, file string) (err err
 	return err
 }
 
+func TestRedact(t *testing.T) {
+	text := access.NewKey(&access.Key{})
+	id := text[:len("uploadd_")+17]
+	for in, want := range map[string]string{
+		"nothing":                         "nothing",
+		"uploadd_ and uploadd_x_y":        "uploadd_ and uploadd_x_y",
+		text:                              id + "[secret]",
+		"/v1/" + text + "/x " + text[:50]: "/v1/" + id + "[secret]/x " + id + "[secret]",
+	} {
+		if got := access.Redact(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestParseScopes(t *testing.T) {
 	for text, want := range map[string]string{"read": "read", "delete, read,read": "delete,read", "upload": "upload"} {
 		if s, err := access.ParseScopes(text); err != nil || s.String() != want {

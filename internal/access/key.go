@@ -71,6 +71,16 @@ func parseKey(text string) (id, secret string, ok bool) {
 	return idPrefix + id, secret, true
 }
 
+var keyInText = regexp.MustCompile(`(uploadd_[a-z2-7]{16}_)[A-Za-z0-9]+`)
+
+// Redact takes the secret out of every key in text, or out of what a cut left of it.
+func Redact(text string) string {
+	if !strings.Contains(text, textPrefix) {
+		return text
+	}
+	return keyInText.ReplaceAllString(text, "$1[secret]")
+}
+
 // opens says whether secret is the key's, and the key is alive at now. It takes as
 // long for a wrong secret as for the right one.
 func (k *Key) opens(secret string, now int64) bool {
