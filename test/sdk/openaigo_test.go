@@ -25,8 +25,9 @@ import (
 	"uploadd/internal/uploads/uploadstest"
 )
 
-func newGo(baseURL string) openai.Client {
-	return openai.NewClient(option.WithBaseURL(baseURL), option.WithAPIKey("any"))
+func newGo(baseURL string, options ...option.RequestOption) openai.Client {
+	options = append([]option.RequestOption{option.WithBaseURL(baseURL), option.WithAPIKey("any")}, options...)
+	return openai.NewClient(options...)
 }
 
 // The suite of the API, through openai-go.
