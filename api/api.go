@@ -20,7 +20,9 @@ import (
 // [ErrNotFound].
 //
 // Every method may also fail with [ErrStorageFull], [ErrUnavailable] or
-// [ErrInternal]. Conflicts of state are [ErrState], a 400 on the wire: the
+// [ErrInternal], and with [ErrForbidden] if the caller's key does not allow it.
+// What makes an Upload, a Part or a File may fail with [ErrQuota] or
+// [ErrTooManyRequests]. Conflicts of state are [ErrState], a 400 on the wire: the
 // official SDKs retry a 409.
 type API interface {
 	// CreateUpload opens an Upload with status "pending" that expires after
@@ -97,6 +99,9 @@ type API interface {
 	//
 	// Errors: ErrNotFound.
 	OpenFile(ctx context.Context, id string) (Content, error)
+
+	// Usage returns what the caller's project and key hold and may hold (extension).
+	Usage(ctx context.Context) (*Usage, error)
 }
 
 // Content is the bytes of a File. A read delivers the bytes that were stored

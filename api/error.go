@@ -32,10 +32,12 @@ var (
 	ErrState            = &Error{Status: http.StatusBadRequest, Code: CodeState}
 	ErrUnauthorized     = &Error{Status: http.StatusUnauthorized}
 	ErrForbidden        = &Error{Status: http.StatusForbidden}
+	ErrQuota            = &Error{Status: http.StatusForbidden, Code: CodeQuota, Type: TypeQuota}
 	ErrNotFound         = &Error{Status: http.StatusNotFound}
 	ErrMethodNotAllowed = &Error{Status: http.StatusMethodNotAllowed}
 	ErrTimeout          = &Error{Status: http.StatusRequestTimeout}
 	ErrTooLarge         = &Error{Status: http.StatusRequestEntityTooLarge}
+	ErrTooManyRequests  = &Error{Status: http.StatusTooManyRequests, Code: CodeRateLimit, Type: TypeRequests}
 	ErrUnsupportedMedia = &Error{Status: http.StatusUnsupportedMediaType}
 	ErrRange            = &Error{Status: http.StatusRequestedRangeNotSatisfiable}
 	ErrInternal         = &Error{Status: http.StatusInternalServerError}
@@ -47,12 +49,18 @@ var (
 const (
 	TypeInvalidRequest = "invalid_request_error"
 	TypeServer         = "server_error"
+	TypeRequests       = "requests"
+	TypeQuota          = "insufficient_quota"
 )
 
 // Values of code. Where OpenAI's answer is known to have none, ours has none.
 const (
 	CodeState         = "invalid_upload_state"
 	CodeInvalidKey    = "invalid_api_key"
+	CodeProject       = "mismatched_project"
+	CodeMissingScope  = "missing_scope"
+	CodeRateLimit     = "rate_limit_exceeded"
+	CodeQuota         = "insufficient_quota"
 	CodeUnknownURL    = "unknown_url"
 	CodeUnknownParam  = "unknown_parameter"
 	CodeInvalidPart   = "invalid_part_id"
@@ -65,7 +73,7 @@ const (
 	CodeStorageFull   = "storage_full"
 )
 
-// Errorf makes an error of kind, whose status and code it takes. param names
+// Errorf makes an error of kind, whose status, type and code it takes. param names
 // the field at fault, "" for none.
 func Errorf(kind *Error, param, format string, args ...any) *Error {
 	e := &Error{
@@ -76,7 +84,10 @@ func Errorf(kind *Error, param, format string, args ...any) *Error {
 		Code:       kind.Code,
 		RetryAfter: kind.RetryAfter,
 	}
-	if kind.Status >= 500 {
+	switch {
+	case kind.Type != "":
+		e.Type = kind.Type
+	case kind.Status >= 500:
 		e.Type = TypeServer
 	}
 	return e

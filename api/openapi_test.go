@@ -61,6 +61,7 @@ func TestSchemasMatchTypes(t *testing.T) {
 		"Upload": Upload{}, "Part": Part{}, "PartInfo": PartInfo{}, "File": File{}, "DeletedFile": DeletedFile{},
 		"UploadList": List[Upload]{}, "PartList": List[PartInfo]{}, "FileList": List[File]{},
 		"CreateUploadRequest": CreateUploadRequest{}, "CompleteUploadRequest": CompleteUploadRequest{}, "ExpiresAfter": ExpiresAfter{},
+		"Usage": Usage{}, "Account": Account{}, "AccountLimits": AccountLimits{},
 	} {
 		all, always := keys(reflect.TypeOf(v))
 		s, ok := d.Components.Schemas[name]

@@ -118,6 +118,32 @@ type DeletedFile struct {
 	ID      string `json:"id"`
 }
 
+// Usage answers GET /v1/usage (extension): what the caller's project holds and may
+// hold, and what the caller's key does, if it has one.
+type Usage struct {
+	Object  string   `json:"object"` // always "usage"
+	Project Account  `json:"project"`
+	Key     *Account `json:"key"`
+}
+
+// Account is what a project or a key holds and may hold.
+type Account struct {
+	ID            string        `json:"id"`             // the project's name, or the key's id
+	Bytes         int64         `json:"bytes"`          // of Files
+	ReservedBytes int64         `json:"reserved_bytes"` // by pending Uploads: what they declared, and were sent beyond it
+	Files         int64         `json:"files"`
+	Uploads       int64         `json:"uploads"` // pending
+	Limits        AccountLimits `json:"limits"`
+}
+
+// AccountLimits is the most an Account may hold; nil is no limit.
+type AccountLimits struct {
+	Bytes             *int64 `json:"bytes"` // with what is reserved
+	Files             *int64 `json:"files"` // with those that pending Uploads become
+	Uploads           *int64 `json:"uploads"`
+	RequestsPerMinute *int64 `json:"requests_per_minute"`
+}
+
 // ListQuery selects a page of a list. The zero value asks for the first page
 // of everything, newest first.
 type ListQuery struct {

@@ -156,6 +156,10 @@ func (c *Client) DeleteFile(ctx context.Context, id string) (*api.DeletedFile, e
 	return doID[api.DeletedFile](ctx, c, http.MethodDelete, "/files/", id, "", nil, nil)
 }
 
+func (c *Client) Usage(ctx context.Context) (*api.Usage, error) {
+	return do[api.Usage](ctx, c, http.MethodGet, "/usage", nil, nil)
+}
+
 // listValues leaves zero values out: the server has the defaults.
 func listValues(q api.ListQuery) url.Values {
 	v := url.Values{}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"uploadd/internal/meta"
 	"uploadd/internal/uploads"
 )
 
@@ -16,7 +15,7 @@ type checkCmd struct {
 }
 
 func (c *checkCmd) Run(env *environment) error {
-	st, err := c.openBeside(meta.OpenSQLiteReadOnly)
+	st, err := c.openForReading()
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func (c *gcCmd) Run(env *environment) error {
 	if c.Now {
 		return c.clean(env)
 	}
-	st, err := c.openBeside(meta.OpenSQLiteReadOnly)
+	st, err := c.openForReading()
 	if err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func (c *gcCmd) Run(env *environment) error {
 }
 
 func (c *gcCmd) clean(env *environment) error {
-	st, err := c.openBeside(func(path string) (*meta.Store, error) { return meta.OpenSQLite(env.ctx, path) })
+	st, err := c.openForChange(env.ctx)
 	if err != nil {
 		return err
 	}

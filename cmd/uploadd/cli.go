@@ -13,11 +13,14 @@ import (
 
 // cli is every command with its flags; each flag has an environment variable.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	Check   checkCmd   `cmd:"" help:"Check that every File is whole and nothing is left over. Exits 1 and lists what is wrong if not. Safe beside a running server."`
-	Gc      gcCmd      `cmd:"" help:"Show the bytes that wait to be removed, and with --now remove those that are due. Safe beside a running server."`
-	Backup  backupCmd  `cmd:"" help:"Copy everything into another directory, which a server can be run on. Safe beside a running server."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve    serveCmd    `cmd:"" help:"Run the server."`
+	Check    checkCmd    `cmd:"" help:"Check that every File is whole and nothing is left over. Exits 1 and lists what is wrong if not. Safe beside a running server."`
+	Gc       gcCmd       `cmd:"" help:"Show the bytes that wait to be removed, and with --now remove those that are due. Safe beside a running server."`
+	Backup   backupCmd   `cmd:"" help:"Copy everything into another directory, which a server can be run on. Safe beside a running server."`
+	Keys     keysCmd     `cmd:"" help:"Make, list and revoke the keys that let callers in."`
+	Projects projectsCmd `cmd:"" help:"Show what projects hold, and set what they may."`
+	Audit    auditCmd    `cmd:"" help:"List who made and revoked keys, changed limits, and deleted Files."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 const description = `Your own OpenAI Uploads and Files API, in one program.

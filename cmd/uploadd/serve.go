@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
 	"syscall"
 	"time"
 
-	"uploadd/api"
+	"uploadd/internal/access"
 	"uploadd/internal/blob"
 	"uploadd/internal/server"
 	"uploadd/internal/uploads"
@@ -33,7 +32,7 @@ const (
 	// drainTime is how long parts and downloads in flight may take once the
 	// server has been told to stop.
 	drainTime = 30 * time.Second
-	// project owns everything while there are no keys.
+	// project owns everything while no key was ever made.
 	project = "default"
 )
 
@@ -41,10 +40,16 @@ func (c *serveCmd) Run(env *environment) error {
 	if c.UploadTTL < time.Second {
 		return fmt.Errorf("--upload-ttl=%s: it must be at least 1s", c.UploadTTL)
 	}
-	if err := loopbackOnly(c.Listen); err != nil {
+	local, err := loopback(c.Listen)
+	if err != nil {
 		return err
 	}
-	log := c.logger(env.stderr)
+	if !local {
+		if err := c.requireKey(env.ctx); err != nil {
+			return err
+		}
+	}
+	log := newLogger(env.stderr, c.LogFormat, c.Quiet)
 	st, err := c.open(env.ctx)
 	if err != nil {
 		return err
@@ -77,9 +82,12 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 	case err != nil:
 		return errors.Join(err, listener.Close())
 	}
-	all := svc.For(project)
+	gate := &access.Gate{Store: st.meta, API: svc.As, Now: svc.Now}
+	if local, _ := loopback(listener.Addr().String()); local {
+		gate.Open = project
+	}
 	srv := server.NewHTTPServer(server.New(server.Config{
-		Authenticate: func(context.Context, string) (api.API, error) { return all, nil },
+		Authenticate: authenticate(gate),
 		Ready:        svc.Ready,
 		Log:          log,
 	}), log)
@@ -120,26 +128,38 @@ func warnUntrusted(log *slog.Logger, dir string) {
 	}
 }
 
-// loopbackOnly refuses an address that others can reach, as long as there are no
-// keys that would tell them apart.
-func loopbackOnly(address string) error {
+// loopback says whether only this machine can reach address.
+func loopback(address string) (bool, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("--listen=%s: %w", address, err)
+		return false, fmt.Errorf("--listen=%s: %w", address, err)
 	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("--listen=%s: without keys uploadd answers anybody, so it listens on a loopback address only; put a proxy that authenticates in front of it", address)
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback(), nil
 }
 
-func (c *serveCmd) logger(w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
-	if c.Quiet {
-		o.Level = slog.LevelError
+// requireKey refuses to listen where others can reach it while there is no key
+// that would tell them apart.
+func (c *serveCmd) requireKey(ctx context.Context) error {
+	st, err := c.openForReading()
+	if err == nil {
+		defer st.Close()
+		if any, err := st.meta.AnyKey(ctx); err != nil || any {
+			return err
+		}
+	} else if !errors.Is(err, errNoData) {
+		return err
 	}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
+	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. Make one:\n\n  uploadd keys create --project NAME --data %s\n", c.Listen, c.Data)
+}
+
+// authenticate joins the server, which knows the API alone, to the gate.
+func authenticate(gate *access.Gate) func(context.Context, server.Credentials) (server.Caller, error) {
+	return func(ctx context.Context, c server.Credentials) (server.Caller, error) {
+		pass, err := gate.Admit(ctx, c.Key, c.Project)
+		if err != nil {
+			return server.Caller{}, err
+		}
+		return server.Caller{API: pass.API, Project: pass.Project, Key: pass.Key, Done: pass.Done}, nil
 	}
-	return slog.New(slog.NewTextHandler(w, o))
 }

@@ -96,6 +96,9 @@ func (s *stores) mayDelete() (release func(), err error) {
 	return func() { f.Close() }, nil
 }
 
+// errNoData says that a directory is not one of uploadd's.
+var errNoData = errors.New("holds no data of uploadd")
+
 // openBeside opens a data directory that exists, and that a server may be using.
 func (d dataFlag) openBeside(records func(path string) (*meta.Store, error)) (*stores, error) {
 	dir, err := filepath.Abs(d.Data)
@@ -104,13 +107,34 @@ func (d dataFlag) openBeside(records func(path string) (*meta.Store, error)) (*s
 	}
 	for _, path := range []string{database(dir), blobDir(dir)} { // opening would make what is missing
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s holds no data of uploadd (%s is missing): name the server's directory with --data", dir, filepath.Base(path))
+			return nil, fmt.Errorf("%s %w (%s is missing): name the server's directory with --data", dir, errNoData, filepath.Base(path))
 		} else if err != nil {
 			return nil, err
 		}
 	}
 	return openStores(dir, records)
 }
+
+// openForChange opens the data directory for a small change of the records: by
+// itself, or beside the server that has it.
+func (d dataFlag) openForChange(ctx context.Context) (*stores, error) {
+	st, err := d.open(ctx)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return d.openBeside(func(path string) (*meta.Store, error) {
+			// Of another version it must not be brought to ours under the server's feet.
+			if same, err := meta.OpenSQLiteReadOnly(path); err != nil {
+				return nil, err
+			} else if err := same.Close(); err != nil {
+				return nil, err
+			}
+			return meta.OpenSQLite(ctx, path)
+		})
+	}
+	return st, err
+}
+
+// openForReading opens the data directory, beside a server if there is one.
+func (d dataFlag) openForReading() (*stores, error) { return d.openBeside(meta.OpenSQLiteReadOnly) }
 
 func database(dir string) string { return filepath.Join(dir, "uploadd.db") }
 func blobDir(dir string) string  { return filepath.Join(dir, "blobs") }

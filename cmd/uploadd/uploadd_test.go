@@ -185,11 +185,17 @@ func TestUsage(t *testing.T) {
 		{"serve --nonsense", 2, "", "unknown flag --nonsense"},
 		{"serve --max-part=lots", 2, "", "'lots' is not a size: write it like 64MiB"},
 		{"serve --upload-ttl=10ms --data " + empty, 1, "", "it must be at least 1s"},
-		{"serve --listen=0.0.0.0:0 --data " + empty, 1, "", "loopback address only"},
-		{"serve --listen=:8080 --data " + empty, 1, "", "loopback address only"},
+		{"serve --listen=0.0.0.0:0 --data " + empty, 1, "", "uploadd keys create --project NAME --data " + empty},
+		{"serve --listen=:8080 --data " + empty, 1, "", "there is no key to tell them apart"},
 		{"serve --listen=nonsense --data " + empty, 1, "", "missing port in address"},
 		{"check --data " + empty, 1, "", "holds no data of uploadd"},
 		{"gc --data " + empty, 1, "", "holds no data of uploadd"},
+		{"keys list --data " + empty, 1, "", "holds no data of uploadd"},
+		{"keys create --project=a/b --data " + empty, 1, "", "'a/b' cannot name a project"},
+		{"keys create --project=a --scope=upload,read --data " + empty, 2, "", "the scope upload stands alone"},
+		{"keys create --project=a --expires=soon --data " + empty, 2, "", "write it like 90d or 12h"},
+		{"projects limit a --max-bytes=lots --data " + empty, 2, "", "write it like 500GB, or none"},
+		{"projects limit a --max-files=-1 --data " + empty, 2, "", "write it like 10000, or none"},
 	} {
 		code, stdout, stderr := invoke(t, strings.Fields(tt.args)...)
 		if code != tt.code || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) {
@@ -210,7 +216,7 @@ func TestUntrustedDisk(t *testing.T) {
 	dir := uploadstest.Must(os.MkdirTemp("/dev/shm", "uploadd"))(t)
 	defer os.RemoveAll(dir)
 	var log bytes.Buffer
-	warnUntrusted((&serveCmd{LogFormat: "text"}).logger(&log), dir)
+	warnUntrusted(newLogger(&log, "text", false), dir)
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "tmpfs") {
 		t.Errorf("the log says %q", log.String())
 	}

@@ -23,6 +23,11 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/uploads", "net/http", "the domain does not know how it is asked"},
 	{"uploadd/internal/uploads", "database/sql", "nor how its records are kept"},
 	{"uploadd/internal/uploads", "modernc.org/", "as above"},
+	{"uploadd/internal/uploads", "uploadd/internal/access", "what a caller may do is decided before the domain is asked"},
+	{"uploadd/internal/access", "uploadd/internal/server", "who is let in does not depend on the door"},
+	{"uploadd/internal/access", "uploadd/internal/meta", "access defines what store it needs, as the domain does"},
+	{"uploadd/internal/access", "net/http", "keys have no wire"},
+	{"uploadd/internal/server", "uploadd/internal/access", "a handler holds an API that is cut down already"},
 	{"uploadd/internal/meta", "net/http", "records have no wire"},
 	{"uploadd/internal/meta", "uploadd/internal/blob", "records and bytes meet in the domain alone"},
 	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},
@@ -43,6 +48,7 @@ var modules = strings.Fields(`
 	go.uber.org/multierr
 	golang.org/x/sync
 	golang.org/x/sys
+	golang.org/x/time
 	modernc.org/libc
 	modernc.org/mathutil
 	modernc.org/memory

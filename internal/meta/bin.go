@@ -54,6 +54,7 @@ const (
 	expiredFiles   = ` FROM files WHERE deleted_at IS NULL AND expires_at > 0 AND expires_at <= $1`
 	endedUploads   = ` FROM uploads WHERE ended_at IS NOT NULL AND ended_at < $1`
 	deletedFiles   = ` FROM files WHERE deleted_at IS NOT NULL AND deleted_at < $1`
+	oldEvents      = ` FROM audit WHERE at < $1`
 )
 
 func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended int, err error) {
@@ -82,7 +83,7 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 				continue
 			}
 			ended++
-			if err := letGo(ctx, q, `upload_id = $1`, id, due); err != nil {
+			if err := endUpload(ctx, q, id, due); err != nil {
 				return err
 			}
 		}
@@ -109,13 +110,21 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 	return ended, err
 }
 
+// auditedFor is how much longer the audit log remembers than other records, in
+// seconds: a year.
+const auditedFor = 365 * 24 * 3600
+
 func (s *Store) Purge(ctx context.Context, before int64, limit int) (forgotten int, err error) {
 	uploadsOld, err := s.found(ctx, `SELECT 1`+endedUploads, before)
 	if err != nil {
 		return 0, err
 	}
 	filesOld, err := s.found(ctx, `SELECT 1`+deletedFiles, before)
-	if err != nil || !uploadsOld && !filesOld {
+	if err != nil {
+		return 0, err
+	}
+	eventsOld, err := s.found(ctx, `SELECT 1`+oldEvents, before-auditedFor)
+	if err != nil || !uploadsOld && !filesOld && !eventsOld {
 		return 0, err
 	}
 	err = s.write.free(ctx, func(q querier) error {
@@ -124,7 +133,11 @@ func (s *Store) Purge(ctx context.Context, before int64, limit int) (forgotten i
 			return err
 		}
 		m, err := q.exec(ctx, `DELETE FROM files WHERE seq IN (SELECT seq`+deletedFiles+` LIMIT $2)`, before, limit)
-		forgotten = int(max(n, m)) // either may have filled the batch
+		if err != nil {
+			return err
+		}
+		l, err := q.exec(ctx, `DELETE FROM audit WHERE seq IN (SELECT seq`+oldEvents+` LIMIT $2)`, before-auditedFor, limit)
+		forgotten = int(max(n, m, l)) // each may have filled the batch
 		return err
 	})
 	return forgotten, err

@@ -7,18 +7,18 @@ import (
 	"uploadd/internal/uploads"
 )
 
-const fileColumns = `seq, id, project, COALESCE(upload_id, ''), filename, purpose, bytes, crc32c, parts, created_at, expires_at`
+const fileColumns = `seq, id, project, key_id, COALESCE(upload_id, ''), filename, purpose, bytes, crc32c, parts, created_at, expires_at`
 
 func scanFile(rows *sql.Rows, f *uploads.File) error {
-	return rows.Scan(&f.Seq, &f.ID, &f.Project, &f.UploadID, &f.Filename, &f.Purpose, &f.Bytes, &f.CRC32C, &f.Parts,
+	return rows.Scan(&f.Seq, &f.ID, &f.Project, &f.Key, &f.UploadID, &f.Filename, &f.Purpose, &f.Bytes, &f.CRC32C, &f.Parts,
 		&f.CreatedAt, &f.ExpiresAt)
 }
 
 func insertFile(ctx context.Context, q querier, f *uploads.File) error {
 	_, err := q.exec(ctx, `
-		INSERT INTO files (id, project, upload_id, filename, purpose, bytes, crc32c, parts, created_at, expires_at)
-		VALUES ($1, $2, NULLIF($3, ''), $4, $5, $6, $7, $8, $9, $10)`,
-		f.ID, f.Project, f.UploadID, f.Filename, f.Purpose, f.Bytes, f.CRC32C, f.Parts, f.CreatedAt, f.ExpiresAt)
+		INSERT INTO files (id, project, key_id, upload_id, filename, purpose, bytes, crc32c, parts, created_at, expires_at)
+		VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $10, $11)`,
+		f.ID, f.Project, f.Key, f.UploadID, f.Filename, f.Purpose, f.Bytes, f.CRC32C, f.Parts, f.CreatedAt, f.ExpiresAt)
 	return err
 }
 
@@ -27,7 +27,10 @@ func (s *Store) CreateFile(ctx context.Context, f *uploads.File, p *uploads.Part
 		if err := insertFile(ctx, q, f); err != nil {
 			return err
 		}
-		return insertPart(ctx, q, p)
+		if err := insertPart(ctx, q, p); err != nil {
+			return err
+		}
+		return charge{bytes: f.Bytes, files: 1}.to(ctx, q, f.Project, f.Key)
 	})
 }
 
@@ -42,19 +45,22 @@ func (s *Store) Files(ctx context.Context, project string, p uploads.Page, now i
 		"deleted_at IS NULL AND (expires_at = 0 OR expires_at > $6)", project, p, now)
 }
 
-func (s *Store) FileParts(ctx context.Context, fileID string) ([]uploads.Part, error) {
-	rows, err := s.read.query(ctx, `SELECT `+partColumns+` FROM parts WHERE file_id = $1 ORDER BY position`, fileID)
+func (s *Store) FileParts(ctx context.Context, project, fileID string) ([]uploads.Part, error) {
+	rows, err := s.read.query(ctx, `SELECT `+partColumns+` FROM parts WHERE file_id = $1`+ofFile+` ORDER BY position`, fileID, project)
 	return all(scanPart, rows, err)
 }
 
-func (s *Store) DeleteFile(ctx context.Context, project, id string, now, due int64) error {
+func (s *Store) DeleteFile(ctx context.Context, by uploads.Caller, id string, now, due int64) error {
 	return s.write.free(ctx, func(q querier) error {
 		err := change(ctx, q, uploads.ErrConflict, `UPDATE files SET deleted_at = $3
-			WHERE project = $1 AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, project, id, now)
+			WHERE project = $1 AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, by.Project, id, now)
 		if err != nil {
 			return err
 		}
-		return dropFile(ctx, q, id, due)
+		if err := dropFile(ctx, q, id, due); err != nil {
+			return err
+		}
+		return note(ctx, q, now, by, "file.delete", id)
 	})
 }
 
@@ -66,5 +72,13 @@ func dropFile(ctx context.Context, q querier, id string, due int64) error {
 	if err != nil {
 		return err
 	}
-	return letGo(ctx, q, `file_id = $1`, id, due)
+	if err := letGo(ctx, q, `file_id = $1`, id, due); err != nil {
+		return err
+	}
+	rows, err := q.query(ctx, `SELECT `+fileColumns+` FROM files WHERE id = $1`, id)
+	f, err := one(scanFile, rows, err)
+	if err != nil {
+		return err
+	}
+	return charge{bytes: -f.Bytes, files: -1}.to(ctx, q, f.Project, f.Key)
 }

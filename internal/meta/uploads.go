@@ -7,20 +7,23 @@ import (
 	"uploadd/internal/uploads"
 )
 
-const uploadColumns = `seq, id, project, filename, purpose, mime_type, bytes, status, created_at, expires_at, file_life, COALESCE(file_id, '')`
+const uploadColumns = `seq, id, project, key_id, filename, purpose, mime_type, bytes, status, created_at, expires_at, file_life, COALESCE(file_id, '')`
 
 func scanUpload(rows *sql.Rows, u *uploads.Upload) error {
-	return rows.Scan(&u.Seq, &u.ID, &u.Project, &u.Filename, &u.Purpose, &u.MimeType, &u.Bytes, &u.Status,
+	return rows.Scan(&u.Seq, &u.ID, &u.Project, &u.Key, &u.Filename, &u.Purpose, &u.MimeType, &u.Bytes, &u.Status,
 		&u.CreatedAt, &u.ExpiresAt, &u.FileLife, &u.FileID)
 }
 
 func (s *Store) CreateUpload(ctx context.Context, u *uploads.Upload) error {
 	return s.write.write(ctx, func(q querier) error {
 		_, err := q.exec(ctx, `
-			INSERT INTO uploads (id, project, filename, purpose, mime_type, bytes, status, created_at, expires_at, file_life)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			u.ID, u.Project, u.Filename, u.Purpose, u.MimeType, u.Bytes, u.Status, u.CreatedAt, u.ExpiresAt, u.FileLife)
-		return err
+			INSERT INTO uploads (id, project, key_id, filename, purpose, mime_type, bytes, status, created_at, expires_at, file_life)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			u.ID, u.Project, u.Key, u.Filename, u.Purpose, u.MimeType, u.Bytes, u.Status, u.CreatedAt, u.ExpiresAt, u.FileLife)
+		if err != nil {
+			return err
+		}
+		return charge{reserved: u.Bytes, uploads: 1}.to(ctx, q, u.Project, u.Key)
 	})
 }
 
@@ -47,13 +50,19 @@ func (s *Store) AddPart(ctx context.Context, project string, p *uploads.Part, no
 		if err != nil {
 			return err
 		}
-		rows, err := q.query(ctx, `SELECT 1 FROM uploads WHERE id = $1 AND (added_bytes > $2 OR added_parts > $3)`,
-			p.UploadID, bounds.Bytes, bounds.Parts)
-		if _, err := one(scanInt, rows, err); !isMissing(err) {
-			if err == nil {
-				err = uploads.ErrTooMuch
-			}
+		now, err := heldBy(ctx, q, p.UploadID)
+		if err != nil {
 			return err
+		}
+		if now.added > bounds.Bytes || now.parts > int64(bounds.Parts) {
+			return uploads.ErrTooMuch
+		}
+		before := *now
+		before.added -= p.Bytes
+		if more := now.reserved() - before.reserved(); more > 0 {
+			if err := (charge{reserved: more}).to(ctx, q, now.project, now.key); err != nil {
+				return err
+			}
 		}
 		return insertPart(ctx, q, p)
 	})
@@ -77,13 +86,13 @@ func scanPart(rows *sql.Rows, p *uploads.Part) error {
 	return rows.Scan(&p.Seq, &p.ID, &p.UploadID, &p.FileID, &p.Offset, &p.Bytes, &p.CRC32C, &p.Sums, &p.CreatedAt)
 }
 
-func (s *Store) Parts(ctx context.Context, uploadID string, p uploads.Page) ([]uploads.Part, error) {
+func (s *Store) Parts(ctx context.Context, project, uploadID string, p uploads.Page) ([]uploads.Part, error) {
 	direction, compare, from := "ASC", ">", int64(0)
 	if p.Desc {
 		direction, compare, from = "DESC", "<", 1<<62
 	}
 	if p.After != "" {
-		rows, err := s.read.query(ctx, `SELECT seq FROM parts WHERE upload_id = $1 AND id = $2`, uploadID, p.After)
+		rows, err := s.read.query(ctx, `SELECT seq FROM parts WHERE upload_id = $1 AND id = $2`+ofUpload, uploadID, p.After, project)
 		seq, err := one(scanInt, rows, err)
 		if err != nil {
 			return nil, err
@@ -91,9 +100,16 @@ func (s *Store) Parts(ctx context.Context, uploadID string, p uploads.Page) ([]u
 		from = *seq
 	}
 	rows, err := s.read.query(ctx, `SELECT `+partColumns+` FROM parts
-		WHERE upload_id = $1 AND seq `+compare+` $2 ORDER BY seq `+direction+` LIMIT $3`, uploadID, from, p.Limit)
+		WHERE upload_id = $1 AND seq `+compare+` $2`+ofUpload+` ORDER BY seq `+direction+` LIMIT $4`, uploadID, from, project, p.Limit)
 	return all(scanPart, rows, err)
 }
+
+// Parts have no project of their own: they are those of the Upload or File that
+// is asked for, if that is the project's.
+const (
+	ofUpload = ` AND EXISTS (SELECT 1 FROM uploads WHERE id = $1 AND project = $3)`
+	ofFile   = ` AND EXISTS (SELECT 1 FROM files WHERE id = $1 AND project = $2)`
+)
 
 func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.Part, now, due int64) error {
 	return s.write.write(ctx, func(q querier) error {
@@ -113,7 +129,14 @@ func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.P
 				return err
 			}
 		}
-		return letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due)
+		if err := letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due); err != nil {
+			return err
+		}
+		h, err := heldBy(ctx, q, f.UploadID)
+		if err != nil {
+			return err
+		}
+		return h.letGo(ctx, q, charge{bytes: f.Bytes, files: 1})
 	})
 }
 
@@ -133,6 +156,18 @@ func (s *Store) Cancel(ctx context.Context, project, id string, now, due int64) 
 		if err := swap(ctx, q, project, id, now, `status = 'cancelled', ended_at = $3`); err != nil {
 			return err
 		}
-		return letGo(ctx, q, `upload_id = $1`, id, due)
+		return endUpload(ctx, q, id, due)
 	})
+}
+
+// endUpload lets go of all that an Upload held, just marked as ended.
+func endUpload(ctx context.Context, q querier, id string, due int64) error {
+	if err := letGo(ctx, q, `upload_id = $1`, id, due); err != nil {
+		return err
+	}
+	h, err := heldBy(ctx, q, id)
+	if err != nil {
+		return err
+	}
+	return h.letGo(ctx, q, charge{})
 }

@@ -67,9 +67,9 @@ func (b *body) fail(err error) error {
 }
 
 // admit says that the request's key was right.
-func (b *body) admit(key string) {
+func (b *body) admit(c Caller) {
 	b.admitted = true
-	b.peer.admit(key)
+	b.peer.admit(c)
 }
 
 // The most that is read of a body whose request has been answered already. One

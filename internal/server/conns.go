@@ -61,7 +61,7 @@ type peer struct {
 	conns *conns
 	conn  *refusingConn // nil if it is none
 	known atomic.Bool
-	owner atomic.Uint64 // a hash of the key, or of a stranger's address
+	owner atomic.Uint64 // a hash of the project, or of a stranger's address
 	since atomic.Int64  // nanoseconds from conns.started; see waiting
 
 	requests atomic.Int32 // in progress, with a key that was right
@@ -215,14 +215,16 @@ func (p *peer) answer() {
 }
 
 // admit counts a request whose key was right, until leave.
-func (p *peer) admit(key string) {
+func (p *peer) admit(c Caller) {
 	p.working.Add(1)
 	first := p.requests.Add(1) == 1
 	if p.conns == nil || !first {
 		return
 	}
 	p.introduce()
-	p.owner.Store(maphash.String(owners, key))
+	if c.Key != "" { // without keys all projects are one
+		p.owner.Store(maphash.String(owners, c.Project))
+	}
 	p.wait()
 	if int(p.conns.active.Add(1)) > p.conns.max/activeShare/2 {
 		p.conns.makeRoom()

@@ -38,14 +38,15 @@ func (l listing) ListFiles(ctx context.Context, _ api.ListQuery) (*api.List[api.
 // crowdedServer has room for most connections.
 func crowdedServer(t *testing.T, most int, let <-chan struct{}) (address string, c *conns) {
 	t.Helper()
-	h := New(Config{Authenticate: func(_ context.Context, key string) (api.API, error) {
-		switch key {
+	h := New(Config{Authenticate: func(_ context.Context, c Credentials) (Caller, error) {
+		switch caller := (Caller{API: listing{}, Project: c.Key, Key: c.Key}); c.Key {
 		case "right", "another":
-			return listing{}, nil
+			return caller, nil
 		case "patient":
-			return listing{let: let}, nil
+			caller.API = listing{let: let}
+			return caller, nil
 		}
-		return nil, api.ErrUnauthorized
+		return Caller{}, api.ErrUnauthorized
 	}})
 	c = newConns(most, slog.New(slog.DiscardHandler))
 	s := httptest.NewUnstartedServer(nil)

@@ -25,6 +25,7 @@ type exchange struct {
 	body    *body
 
 	id     string
+	caller Caller // zero until it is known
 	start  time.Time
 	status int // 0 until the header is sent
 	sent   int64
@@ -106,6 +107,9 @@ func (s *server) end(x *exchange) {
 			failure = nil
 		}
 	}
+	if x.caller.Done != nil {
+		x.caller.Done()
+	}
 	level := slog.LevelInfo
 	if x.status >= 500 || failure != nil {
 		level = slog.LevelError
@@ -113,6 +117,12 @@ func (s *server) end(x *exchange) {
 	attrs := []any{
 		"request_id", x.id, "method", x.request.Method, "path", x.request.URL.Path, "status", x.status,
 		"in", x.body.n, "out", x.sent, "ms", time.Since(x.start).Milliseconds(), "remote", x.request.RemoteAddr,
+	}
+	if x.caller.Project != "" {
+		attrs = append(attrs, "project", x.caller.Project)
+	}
+	if x.caller.Key != "" {
+		attrs = append(attrs, "key", x.caller.Key)
 	}
 	if x.err != nil {
 		attrs = append(attrs, "err", x.err.Error())

@@ -37,6 +37,10 @@ func deleteFile(a api.API, r *http.Request) (any, error) {
 	return a.DeleteFile(r.Context(), r.PathValue("id"))
 }
 
+func getUsage(a api.API, r *http.Request) (any, error) {
+	return a.Usage(r.Context())
+}
+
 // getContent sends a File, or a range of it (RFC 9110, section 14), as a
 // download: whatever it is, no browser shows it as a page of this server.
 func getContent(a api.API, w http.ResponseWriter, r *http.Request) error {

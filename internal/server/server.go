@@ -19,9 +19,9 @@ import (
 
 // Config is what the handler is made of. Authenticate is required.
 type Config struct {
-	// Authenticate yields the API of the project that a key belongs to; key is
-	// "" when the request has none. A key that will not do is api.ErrUnauthorized.
-	Authenticate func(ctx context.Context, key string) (api.API, error)
+	// Authenticate says who sends a request with these credentials. Those that will
+	// not do are api.ErrUnauthorized.
+	Authenticate func(ctx context.Context, c Credentials) (Caller, error)
 	// Ready says whether the stores answer, for GET /readyz. nil is ready.
 	Ready func(ctx context.Context) error
 	Log   *slog.Logger // nil logs nothing
@@ -66,6 +66,7 @@ func (s *server) routes() map[string]methods {
 		"/files":                 {"POST": s.call(createFile), "GET": s.call(listFiles)},
 		"/files/{id}":            {"GET": s.call(getFile), "DELETE": s.call(deleteFile)},
 		"/files/{id}/content":    {"GET": s.stream(getContent)},
+		"/usage":                 {"GET": s.call(getUsage)}, // +
 	}
 }
 
@@ -126,46 +127,28 @@ func (s *server) json(do func(*http.Request) (any, error)) http.Handler {
 
 // call makes a handler of one call of the caller's API.
 func (s *server) call(do func(api.API, *http.Request) (any, error)) http.Handler {
-	return s.json(func(r *http.Request) (any, error) {
-		a, err := s.authenticate(r)
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		a, err := s.authenticate(w, r)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return do(a, r)
+		answer, err := do(a, r)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, answer)
 	})
 }
 
 // stream makes a handler of a call whose answer is not JSON.
 func (s *server) stream(do func(api.API, http.ResponseWriter, *http.Request) error) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		a, err := s.authenticate(r)
+		a, err := s.authenticate(w, r)
 		if err != nil {
 			return err
 		}
 		return do(a, w, r)
 	})
-}
-
-// authenticate yields the caller's API before anything of the body is read.
-func (s *server) authenticate(r *http.Request) (api.API, error) {
-	headers := r.Header.Values("Authorization")
-	if len(headers) > 1 {
-		return nil, api.Errorf(api.ErrUnauthorized, "", "The request has %d Authorization headers. Send one.", len(headers))
-	}
-	var key string
-	if len(headers) == 1 {
-		scheme, token, _ := strings.Cut(headers[0], " ")
-		if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t") {
-			return nil, api.Errorf(api.ErrUnauthorized, "",
-				"The Authorization header is not of the form 'Bearer KEY'.").WithCode(api.CodeInvalidKey)
-		}
-		key = token
-	}
-	a, err := s.Authenticate(r.Context(), key)
-	if err == nil {
-		r.Body.(*body).admit(key) // begin saw to its being one
-	}
-	return a, err
 }
 
 func unknown(_ http.ResponseWriter, r *http.Request) error {

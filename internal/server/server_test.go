@@ -36,11 +36,11 @@ func newServer(t *testing.T) *testServer {
 	t.Cleanup(func() { b.Close() })
 	svc := uploads.New(uploads.Config{Meta: m, Blobs: b})
 	h := server.New(server.Config{
-		Authenticate: func(_ context.Context, key string) (api.API, error) {
-			if strings.HasPrefix(key, "wrong") {
-				return nil, api.Errorf(api.ErrUnauthorized, "", "Incorrect API key provided.").WithCode(api.CodeInvalidKey)
+		Authenticate: func(_ context.Context, c server.Credentials) (server.Caller, error) {
+			if strings.HasPrefix(c.Key, "wrong") {
+				return server.Caller{}, api.Errorf(api.ErrUnauthorized, "", "Incorrect API key provided.").WithCode(api.CodeInvalidKey)
 			}
-			return svc.For(key), nil
+			return server.Caller{API: svc.For(c.Key), Project: c.Key}, nil
 		},
 		Ready: svc.Ready,
 	})

@@ -206,11 +206,11 @@ func TestCutBody(t *testing.T) {
 // wrapper that hides them would go unnoticed until somebody sends slowly.
 func TestDeadlinesAreArmed(t *testing.T) {
 	var reads, writes atomic.Int32
-	inner := server.New(server.Config{Authenticate: func(_ context.Context, key string) (api.API, error) {
-		if key == "" {
-			return nil, errors.New("no")
+	inner := server.New(server.Config{Authenticate: func(_ context.Context, c server.Credentials) (server.Caller, error) {
+		if c.Key == "" {
+			return server.Caller{}, errors.New("no")
 		}
-		return nil, nil // of which nothing is asked: the body will not do
+		return server.Caller{}, nil // of which nothing is asked: the body will not do
 	}})
 	handled := make(chan struct{}, 2)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -255,7 +255,7 @@ func (d *deadlines) SetWriteDeadline(at time.Time) error {
 
 // A handler that panics spoils its own answer only, and says nothing of why.
 func TestPanic(t *testing.T) {
-	h := server.New(server.Config{Authenticate: func(context.Context, string) (api.API, error) { panic("secret") }})
+	h := server.New(server.Config{Authenticate: func(context.Context, server.Credentials) (server.Caller, error) { panic("secret") }})
 	s := httptest.NewServer(h)
 	defer s.Close()
 	for range 2 {
@@ -274,8 +274,10 @@ func TestPanic(t *testing.T) {
 // An error that nobody foresaw is an internal one, its text for the log alone.
 func TestInternalError(t *testing.T) {
 	h := server.New(server.Config{
-		Authenticate: func(context.Context, string) (api.API, error) { return nil, errors.New("secret path /etc") },
-		Ready:        func(context.Context) error { return errors.New("secret host") },
+		Authenticate: func(context.Context, server.Credentials) (server.Caller, error) {
+			return server.Caller{}, errors.New("secret path /etc")
+		},
+		Ready: func(context.Context) error { return errors.New("secret host") },
 	})
 	for path, status := range map[string]int{"/v1/files": 500, "/readyz": 503} {
 		w := httptest.NewRecorder()

@@ -38,7 +38,7 @@ const checkBatch = 1000
 
 // Check does it. Its error says that it could not go on.
 func (c *Checker) Check(ctx context.Context) (s Summary, err error) {
-	for _, step := range []func(context.Context, *Summary) error{c.parts, c.files, c.orphans, c.leftovers} {
+	for _, step := range []func(context.Context, *Summary) error{c.parts, c.files, c.orphans, c.accounts, c.leftovers} {
 		if err := step(ctx, &s); err != nil {
 			return s, err
 		}
@@ -136,7 +136,7 @@ func (c *Checker) files(ctx context.Context, s *Summary) error {
 			f := &files[i]
 			after = f.Seq
 			s.Files++
-			parts, err := c.Meta.FileParts(ctx, f.ID)
+			parts, err := c.Meta.FileParts(ctx, f.Project, f.ID)
 			if err != nil {
 				return err
 			}
@@ -180,6 +180,16 @@ func (c *Checker) orphans(ctx context.Context, s *Summary) error {
 	parts, err := c.Meta.Orphans(ctx, checkBatch)
 	for i := range parts {
 		c.fault(s, "part %s%s: there is no such record", parts[i].ID, belongsTo(&parts[i]))
+	}
+	return err
+}
+
+// accounts looks whether every project and key holds what its account says.
+func (c *Checker) accounts(ctx context.Context, s *Summary) error {
+	wrong, err := c.Meta.Miscounted(ctx)
+	for _, a := range wrong {
+		c.fault(s, "%s: its account does not say what it holds: it is off by %d bytes, %d reserved, %d files and %d uploads",
+			a, a.Bytes, a.Reserved, a.Files, a.Uploads)
 	}
 	return err
 }

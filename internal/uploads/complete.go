@@ -35,7 +35,8 @@ func (t *tenant) CompleteUpload(ctx context.Context, id string, req api.Complete
 	}
 	f := &File{
 		ID:        newFileID(),
-		Project:   t.project,
+		Project:   u.Project,
+		Key:       u.Key,
 		UploadID:  u.ID,
 		Filename:  u.Filename,
 		Purpose:   u.Purpose,
@@ -67,7 +68,7 @@ func (t *tenant) completeAgain(ctx context.Context, u *Upload, ids []string) (*a
 		return nil, t.conflict(ctx, u.ID, "it can be completed only while it is pending")
 	}
 	// The Parts first: if the File is there after them, they are all of it.
-	parts, err := t.Meta.FileParts(ctx, u.FileID)
+	parts, err := t.Meta.FileParts(ctx, u.Project, u.FileID)
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -132,7 +133,7 @@ func (t *tenant) line(ctx context.Context, u *Upload, ids []string) ([]Part, err
 }
 
 func (t *tenant) partsByID(ctx context.Context, u *Upload) (map[string]Part, error) {
-	parts, err := t.Meta.Parts(ctx, u.ID, Page{Limit: bounds(u).Parts})
+	parts, err := t.Meta.Parts(ctx, u.Project, u.ID, Page{Limit: bounds(u).Parts})
 	byID := make(map[string]Part, len(parts))
 	for _, p := range parts {
 		byID[p.ID] = p

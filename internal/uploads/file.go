@@ -10,12 +10,19 @@ import (
 )
 
 func (t *tenant) CreateFile(ctx context.Context, data io.Reader, describe func() (api.CreateFileRequest, error)) (*api.File, error) {
-	src := &measured{r: data, limit: t.MaxFile, tooLong: func(limit int64) error {
+	room, account, err := t.room(ctx)
+	if err != nil {
+		return nil, err
+	}
+	src := &measured{r: data, limit: min(t.MaxFile, room), tooLong: func(limit int64) error {
+		if limit < t.MaxFile {
+			return quotaError(&QuotaError{*account, "bytes"})
+		}
 		return api.Errorf(api.ErrTooLarge, "file",
 			"File is too large. The maximum is %d bytes; use an Upload for a larger file.", limit).WithCode(api.CodeFileTooLarge)
 	}}
 	part, f := &Part{}, &File{}
-	err := t.store(ctx, part, src, func() error {
+	err = t.store(ctx, part, src, func() error {
 		req, err := describe()
 		if err != nil {
 			return err
@@ -25,7 +32,8 @@ func (t *tenant) CreateFile(ctx context.Context, data io.Reader, describe func()
 		}
 		*f = File{
 			ID:        newFileID(),
-			Project:   t.project,
+			Project:   t.caller.Project,
+			Key:       t.caller.Key,
 			Filename:  req.Filename,
 			Purpose:   req.Purpose,
 			Bytes:     part.Bytes,
@@ -51,7 +59,7 @@ func (t *tenant) ListFiles(ctx context.Context, q api.ListQuery) (*api.List[api.
 	if err := checkCursor(q.After, fileID); err != nil {
 		return nil, err
 	}
-	fs, err := t.Meta.Files(ctx, t.project, p, t.now())
+	fs, err := t.Meta.Files(ctx, t.caller.Project, p, t.now())
 	if err != nil {
 		return nil, listError(err, q)
 	}
@@ -70,7 +78,7 @@ func (t *tenant) GetFile(ctx context.Context, id string) (*api.File, error) {
 
 func (t *tenant) DeleteFile(ctx context.Context, id string) (*api.DeletedFile, error) {
 	now := t.now()
-	err := t.Meta.DeleteFile(ctx, t.project, id, now, t.due(now))
+	err := t.Meta.DeleteFile(ctx, t.caller, id, now, t.due(now))
 	if errors.Is(err, ErrConflict) {
 		return nil, noFile(id)
 	}
@@ -85,7 +93,7 @@ func (t *tenant) OpenFile(ctx context.Context, id string) (api.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := t.Meta.FileParts(ctx, f.ID)
+	parts, err := t.Meta.FileParts(ctx, f.Project, f.ID)
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -103,7 +111,7 @@ func (t *tenant) OpenFile(ctx context.Context, id string) (api.Content, error) {
 
 // findFile looks a File up, and says ErrNotFound as OpenAI does.
 func (t *tenant) findFile(ctx context.Context, id string) (*File, error) {
-	f, err := t.Meta.File(ctx, t.project, id, t.now())
+	f, err := t.Meta.File(ctx, t.caller.Project, id, t.now())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, noFile(id)
 	}

@@ -34,7 +34,7 @@ func (t *tenant) AddPart(ctx context.Context, uploadID string, data io.Reader) (
 		if src.size == 0 {
 			return api.Errorf(api.ErrInvalid, "data", "The part is empty: it must have at least 1 byte.")
 		}
-		return t.Meta.AddPart(ctx, t.project, part, part.CreatedAt, bounds(u))
+		return t.Meta.AddPart(ctx, t.caller.Project, part, part.CreatedAt, bounds(u))
 	})
 	switch {
 	case errors.Is(err, ErrConflict):
@@ -98,7 +98,7 @@ func (t *tenant) ListParts(ctx context.Context, uploadID string, q api.ListQuery
 	var ps []Part
 	// What is past its end is gone from every answer at once, from the disk soon.
 	if shown.Status == api.StatusPending || shown.File != nil {
-		if ps, err = t.Meta.Parts(ctx, u.ID, p); err != nil {
+		if ps, err = t.Meta.Parts(ctx, u.Project, u.ID, p); err != nil {
 			return nil, listError(err, q)
 		}
 	}

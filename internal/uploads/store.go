@@ -30,10 +30,12 @@ type Blobs interface {
 // File compares and swaps: it returns [ErrConflict], and has changed nothing,
 // when the record was not in the state it starts from. Times are Unix seconds;
 // a missing record is fs.ErrNotExist, a full disk syscall.ENOSPC; project is part
-// of every look-up. The steps that let go of space (Discard, Cancel, DeleteFile and
+// of every look-up. A step that would make a project or a key hold more than it may
+// is a [*QuotaError]. The steps that let go of space (Discard, Cancel, DeleteFile and
 // those of the janitor) are taken on a full disk too.
 type Meta interface {
-	// CreateUpload records a pending Upload.
+	// CreateUpload records a pending Upload, for which its project and its key
+	// then hold the declared bytes.
 	CreateUpload(ctx context.Context, u *Upload) error
 	// Upload returns one Upload, whatever its state.
 	Upload(ctx context.Context, project, id string) (*Upload, error)
@@ -49,11 +51,12 @@ type Meta interface {
 	Discard(ctx context.Context, keys []string, due int64) error
 
 	// AddPart takes the Part's key out of the bin and records it, if its Upload
-	// is pending at now and holds, with this Part, at most bounds. A key that
-	// is no longer in the bin is [ErrLostKey].
+	// is pending at now and holds, with this Part, at most bounds. What was added
+	// beyond the declared bytes is held as well. A key that is no longer in the
+	// bin is [ErrLostKey].
 	AddPart(ctx context.Context, project string, p *Part, now int64, bounds Bounds) error
 	// Parts returns a page of an Upload's Parts in the order they were added.
-	Parts(ctx context.Context, uploadID string, p Page) ([]Part, error)
+	Parts(ctx context.Context, project, uploadID string, p Page) ([]Part, error)
 
 	// Complete makes the pending Upload's File out of the Parts, in their
 	// order, and puts its other Parts into the bin.
@@ -68,15 +71,21 @@ type Meta interface {
 	// Files returns a page of such Files in the order (created_at, sequence).
 	Files(ctx context.Context, project string, p Page, now int64) ([]File, error)
 	// FileParts returns the Parts of a File in their order.
-	FileParts(ctx context.Context, fileID string) ([]Part, error)
-	// DeleteFile deletes such a File and puts its Parts into the bin.
-	DeleteFile(ctx context.Context, project, id string, now, due int64) error
+	FileParts(ctx context.Context, project, fileID string) ([]Part, error)
+	// DeleteFile deletes such a File, puts its Parts into the bin, and notes in
+	// the audit log who did it.
+	DeleteFile(ctx context.Context, by Caller, id string, now, due int64) error
+
+	// Accounts returns what the caller's project holds and may hold, and the same
+	// of the key, if there is one.
+	Accounts(ctx context.Context, by Caller) ([]Account, error)
 
 	// Expire ends at most limit Uploads and Files whose time was up at now, as of
 	// that time, puts their Parts into the bin, and returns how many it ended.
 	Expire(ctx context.Context, now, due int64, limit int) (int, error)
 	// Purge forgets at most limit ended Uploads and deleted Files that ended
-	// before before, and returns how many it forgot.
+	// before before, and what the audit log says of the time a year before that;
+	// it returns how many it forgot.
 	Purge(ctx context.Context, before int64, limit int) (int, error)
 	// Doom returns at most limit keys that are due at now, having marked them
 	// so that no AddPart or CreateFile can take them out of the bin any more.
@@ -100,6 +109,8 @@ type Meta interface {
 	Recover(ctx context.Context, now, horizon int64) error
 	// Bin returns the keys in the bin after the key after, in order.
 	Bin(ctx context.Context, after string, limit int) ([]BinEntry, error)
+	// Miscounted returns the accounts that do not say what the records say.
+	Miscounted(ctx context.Context) ([]Account, error)
 	// Known says whether a key is in the bin or that of a Part.
 	Known(ctx context.Context, key string) (bool, error)
 
@@ -126,6 +137,7 @@ type Upload struct {
 	Seq       int64
 	ID        string
 	Project   string
+	Key       string // the id of the key that made it, "" without one
 	Filename  string
 	Purpose   string
 	MimeType  string
@@ -156,6 +168,7 @@ type File struct {
 	Seq       int64
 	ID        string
 	Project   string
+	Key       string // that made its Upload, or it in one piece
 	UploadID  string // "" for a File made in one piece
 	Filename  string
 	Purpose   string

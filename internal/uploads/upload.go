@@ -33,7 +33,8 @@ func (t *tenant) CreateUpload(ctx context.Context, req api.CreateUploadRequest) 
 	now := t.now()
 	u := &Upload{
 		ID:        newHexID(uploadPrefix),
-		Project:   t.project,
+		Project:   t.caller.Project,
+		Key:       t.caller.Key,
 		Filename:  req.Filename,
 		Purpose:   req.Purpose,
 		MimeType:  req.MimeType,
@@ -65,7 +66,7 @@ func (t *tenant) ListUploads(ctx context.Context, q api.ListQuery) (*api.List[ap
 	if err := checkCursor(q.After, uploadID); err != nil {
 		return nil, err
 	}
-	us, err := t.Meta.Uploads(ctx, t.project, p)
+	us, err := t.Meta.Uploads(ctx, t.caller.Project, p)
 	if err != nil {
 		return nil, listError(err, q)
 	}
@@ -74,7 +75,7 @@ func (t *tenant) ListUploads(ctx context.Context, q api.ListQuery) (*api.List[ap
 		if err := t.expire(ctx, now); err != nil {
 			return nil, storeError(err)
 		}
-		if us, err = t.Meta.Uploads(ctx, t.project, p); err != nil {
+		if us, err = t.Meta.Uploads(ctx, t.caller.Project, p); err != nil {
 			return nil, listError(err, q)
 		}
 	}
@@ -91,7 +92,7 @@ func (t *tenant) CancelUpload(ctx context.Context, id string) (*api.Upload, erro
 		return nil, err
 	}
 	now := t.now()
-	err = t.Meta.Cancel(ctx, t.project, id, now, t.due(now))
+	err = t.Meta.Cancel(ctx, t.caller.Project, id, now, t.due(now))
 	if errors.Is(err, ErrConflict) {
 		if u, err = t.findUpload(ctx, id); err != nil {
 			return nil, err
@@ -108,15 +109,15 @@ func (t *tenant) CancelUpload(ctx context.Context, id string) (*api.Upload, erro
 
 // findUpload looks an Upload up, and says ErrNotFound in the caller's terms.
 func (t *tenant) findUpload(ctx context.Context, id string) (*Upload, error) {
-	u, err := t.Meta.Upload(ctx, t.project, id)
-	if errors.Is(err, fs.ErrNotExist) {
+	u, err := t.Meta.Upload(ctx, t.caller.Project, id)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && t.caller.OwnUploads && u.Key != t.caller.Key {
 		return nil, api.Errorf(api.ErrNotFound, "upload_id", "No such Upload object: %s", clip(id))
 	}
 	if now := t.now(); err == nil && overdue(u, now) {
 		if err := t.expire(ctx, now); err != nil {
 			return nil, storeError(err)
 		}
-		u, err = t.Meta.Upload(ctx, t.project, id)
+		u, err = t.Meta.Upload(ctx, t.caller.Project, id)
 	}
 	return u, storeError(err)
 }
@@ -140,7 +141,7 @@ func (t *tenant) describe(ctx context.Context, u *Upload) (*api.Upload, error) {
 	if u.FileID == "" {
 		return wireUpload(u, nil, now), nil
 	}
-	f, err := t.Meta.File(ctx, t.project, u.FileID, now)
+	f, err := t.Meta.File(ctx, t.caller.Project, u.FileID, now)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, storeError(err)
 	}

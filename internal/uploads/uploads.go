@@ -89,9 +89,10 @@ func setDefault[T comparable](v *T, def T) {
 }
 
 // For returns the API of one project. Projects need not be made beforehand.
-func (s *Service) For(project string) api.API {
-	return &tenant{Service: s, project: project}
-}
+func (s *Service) For(project string) api.API { return s.As(Caller{Project: project}) }
+
+// As returns the API of a caller's project, as far as the caller's key reaches.
+func (s *Service) As(c Caller) api.API { return &tenant{Service: s, caller: c} }
 
 // Ready says whether the records can be read. The stores may be full.
 func (s *Service) Ready(ctx context.Context) error { return s.Meta.Ping(ctx) }
@@ -105,15 +106,18 @@ func (s *Service) due(now int64) int64 { return now + int64(s.Grace/time.Second)
 // complete.go and file.go.
 type tenant struct {
 	*Service
-	project string
+	caller Caller
 }
 
 // storeError turns an error of a store into one the caller may see. What it
 // does not know stays an internal error.
 func storeError(err error) error {
+	var quota *QuotaError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &quota):
+		return quotaError(quota)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return api.Errorf(api.ErrStorageFull, "", "The server's storage is full.").
 			WithCode(api.CodeStorageFull).WithRetryAfter(5).Because(err)

@@ -67,12 +67,14 @@ type nodeError struct {
 func (e *nodeError) Error() string { return e.class + ": " + e.answer.Message }
 func (e *nodeError) Unwrap() error { return e.answer }
 
-func newNode(t testing.TB, version, baseURL string) *nodeSDK {
+// newNode starts the SDK with variables added to its environment.
+func newNode(t testing.TB, version, baseURL string, env ...string) *nodeSDK {
 	t.Helper()
 	if _, err := os.Stat("node/node_modules/" + version); err != nil {
 		t.Fatalf("%v: run 'make tools' first, which installs the SDK", err)
 	}
 	cmd := exec.Command("node", "node/bridge.mjs", version, baseURL)
+	cmd.Env = append(append(os.Environ(), "OPENAI_API_KEY=any"), env...)
 	cmd.Stderr = t.Output()
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -254,6 +256,10 @@ func (n *nodeSDK) ListUploads(_ context.Context, q api.ListQuery) (*api.List[api
 
 func (n *nodeSDK) ListParts(_ context.Context, id string, q api.ListQuery) (*api.List[api.PartInfo], error) {
 	return call[api.List[api.PartInfo]](n, "get", args{"path": "/uploads/" + id + "/parts", "query": query(q)})
+}
+
+func (n *nodeSDK) Usage(context.Context) (*api.Usage, error) {
+	return call[api.Usage](n, "get", args{"path": "/usage"})
 }
 
 func TestNodeLargeFile(t *testing.T) {

@@ -25,8 +25,9 @@ import (
 	"uploadd/internal/uploads/uploadstest"
 )
 
-func newGo(baseURL string) openai.Client {
-	return openai.NewClient(option.WithBaseURL(baseURL), option.WithAPIKey("any"))
+func newGo(baseURL string, options ...option.RequestOption) openai.Client {
+	options = append([]option.RequestOption{option.WithBaseURL(baseURL), option.WithAPIKey("any")}, options...)
+	return openai.NewClient(options...)
 }
 
 // The suite of the API, through openai-go.
@@ -170,6 +171,10 @@ func (g *goSDK) ListUploads(ctx context.Context, q api.ListQuery) (*api.List[api
 
 func (g *goSDK) ListParts(ctx context.Context, id string, q api.ListQuery) (*api.List[api.PartInfo], error) {
 	return extension[api.List[api.PartInfo]](ctx, g, "uploads/"+id+"/parts", q)
+}
+
+func (g *goSDK) Usage(ctx context.Context) (*api.Usage, error) {
+	return extension[api.Usage](ctx, g, "usage", api.ListQuery{})
 }
 
 // Parts of full size, four at once, named in the order of the file whatever the

@@ -36,6 +36,7 @@ func TestAPI(t *testing.T, open func(*testing.T) api.API) {
 		"Looking at uploads":                          testLookingAtUploads,
 		"Concurrent ends of an upload":                testConcurrentEnds,
 		"Unknown ids":                                 testUnknownIDs,
+		"Usage":                                       testUsage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -214,3 +214,29 @@ func testContent(t *testing.T, a api.API) {
 		}
 	}
 }
+
+func testUsage(t *testing.T, a api.API) {
+	usage := func(bytes, reserved, files, pending int64) {
+		t.Helper()
+		u := Must(a.Usage(background))(t)
+		got := []int64{u.Project.Bytes, u.Project.ReservedBytes, u.Project.Files, u.Project.Uploads}
+		if !slices.Equal(got, []int64{bytes, reserved, files, pending}) || u.Object != "usage" {
+			t.Errorf("the project holds %v, want %v", got, []int64{bytes, reserved, files, pending})
+		}
+	}
+	usage(0, 0, 0, 0)
+	f := createFile(t, a, "a", "batch", "abc")
+	u := create(t, a, 5)
+	usage(3, 5, 1, 1)
+	part := add(t, a, u.ID, []byte("abcd"))
+	add(t, a, u.ID, []byte("abc"))
+	usage(3, 7, 1, 1) // 2 beyond what was declared
+	last := add(t, a, u.ID, []byte("e"))
+	Must(complete(a, u.ID, part, last))(t)
+	usage(8, 0, 2, 0)
+	cancelled := create(t, a, 9)
+	usage(8, 9, 2, 1)
+	Must(a.CancelUpload(background, cancelled.ID))(t)
+	Must(a.DeleteFile(background, f.ID))(t)
+	usage(5, 0, 1, 0)
+}

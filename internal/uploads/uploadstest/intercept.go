@@ -119,8 +119,8 @@ func (m *interceptedMeta) AddPart(ctx context.Context, project string, p *upload
 	return m.hook("Meta.AddPart", func() error { return m.meta.AddPart(ctx, project, p, now, bounds) })
 }
 
-func (m *interceptedMeta) Parts(ctx context.Context, uploadID string, p uploads.Page) ([]uploads.Part, error) {
-	return value(m.hook, "Meta.Parts", func() ([]uploads.Part, error) { return m.meta.Parts(ctx, uploadID, p) })
+func (m *interceptedMeta) Parts(ctx context.Context, project, uploadID string, p uploads.Page) ([]uploads.Part, error) {
+	return value(m.hook, "Meta.Parts", func() ([]uploads.Part, error) { return m.meta.Parts(ctx, project, uploadID, p) })
 }
 
 func (m *interceptedMeta) Complete(ctx context.Context, f *uploads.File, parts []uploads.Part, now, due int64) error {
@@ -143,12 +143,16 @@ func (m *interceptedMeta) Files(ctx context.Context, project string, p uploads.P
 	return value(m.hook, "Meta.Files", func() ([]uploads.File, error) { return m.meta.Files(ctx, project, p, now) })
 }
 
-func (m *interceptedMeta) FileParts(ctx context.Context, fileID string) ([]uploads.Part, error) {
-	return value(m.hook, "Meta.FileParts", func() ([]uploads.Part, error) { return m.meta.FileParts(ctx, fileID) })
+func (m *interceptedMeta) FileParts(ctx context.Context, project, fileID string) ([]uploads.Part, error) {
+	return value(m.hook, "Meta.FileParts", func() ([]uploads.Part, error) { return m.meta.FileParts(ctx, project, fileID) })
 }
 
-func (m *interceptedMeta) DeleteFile(ctx context.Context, project, id string, now, due int64) error {
-	return m.hook("Meta.DeleteFile", func() error { return m.meta.DeleteFile(ctx, project, id, now, due) })
+func (m *interceptedMeta) DeleteFile(ctx context.Context, by uploads.Caller, id string, now, due int64) error {
+	return m.hook("Meta.DeleteFile", func() error { return m.meta.DeleteFile(ctx, by, id, now, due) })
+}
+
+func (m *interceptedMeta) Accounts(ctx context.Context, by uploads.Caller) ([]uploads.Account, error) {
+	return value(m.hook, "Meta.Accounts", func() ([]uploads.Account, error) { return m.meta.Accounts(ctx, by) })
 }
 
 func (m *interceptedMeta) Expire(ctx context.Context, now, due int64, limit int) (int, error) {
@@ -185,6 +189,10 @@ func (m *interceptedMeta) Orphans(ctx context.Context, limit int) ([]uploads.Par
 
 func (m *interceptedMeta) Bin(ctx context.Context, after string, limit int) ([]uploads.BinEntry, error) {
 	return value(m.hook, "Meta.Bin", func() ([]uploads.BinEntry, error) { return m.meta.Bin(ctx, after, limit) })
+}
+
+func (m *interceptedMeta) Miscounted(ctx context.Context) ([]uploads.Account, error) {
+	return value(m.hook, "Meta.Miscounted", func() ([]uploads.Account, error) { return m.meta.Miscounted(ctx) })
 }
 
 func (m *interceptedMeta) Known(ctx context.Context, key string) (bool, error) {

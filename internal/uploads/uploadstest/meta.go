@@ -112,12 +112,12 @@ func testSwap(t *testing.T, m uploads.Meta) {
 	gotFile := Must(m.File(background, "p", f.ID, 150))(t)
 	f.Seq = gotFile.Seq
 	equal(t, "the file", gotFile, f)
-	parts := Must(m.FileParts(background, f.ID))(t)
+	parts := Must(m.FileParts(background, f.Project, f.ID))(t)
 	p.Seq, p.FileID = parts[0].Seq, f.ID
 	equal(t, "its parts", parts, []uploads.Part{p})
-	is(t, m.DeleteFile(background, "q", f.ID, 150, 0), uploads.ErrConflict)
-	ok(t, m.DeleteFile(background, "p", f.ID, 150, 160))
-	is(t, m.DeleteFile(background, "p", f.ID, 150, 160), uploads.ErrConflict)
+	is(t, m.DeleteFile(background, uploads.Caller{Project: "q"}, f.ID, 150, 0), uploads.ErrConflict)
+	ok(t, m.DeleteFile(background, uploads.Caller{Project: "p"}, f.ID, 150, 160))
+	is(t, m.DeleteFile(background, uploads.Caller{Project: "p"}, f.ID, 150, 160), uploads.ErrConflict)
 	equal(t, "the bin", binned(t, m), []string{key(1), key(2)})
 }
 
@@ -203,7 +203,7 @@ func testExpire(t *testing.T, m uploads.Meta) {
 	}
 	equal(t, "listed", len(Must(m.Files(background, "q", uploads.Page{Limit: 9}, 300))(t)), 0)
 	equal(t, "listed before", len(Must(m.Files(background, "q", uploads.Page{Limit: 9}, 299))(t)), 1)
-	is(t, m.DeleteFile(background, "q", f.ID, 300, 0), uploads.ErrConflict)
+	is(t, m.DeleteFile(background, uploads.Caller{Project: "q"}, f.ID, 300, 0), uploads.ErrConflict)
 	equal(t, "at 300", Must(m.Expire(background, 300, 310, 10))(t), 2)
 	equal(t, "the bin", binned(t, m), []string{key(1), key(2), key(3)})
 	equal(t, "again", Must(m.Expire(background, 300, 310, 10))(t), 0)
@@ -221,7 +221,7 @@ func testPurge(t *testing.T, m uploads.Meta) {
 	for _, u := range []*uploads.Upload{pending, done} { // the file of done lives
 		Must(m.Upload(background, "p", u.ID))(t)
 	}
-	ok(t, m.DeleteFile(background, "p", f.ID, 120, 0))
+	ok(t, m.DeleteFile(background, uploads.Caller{Project: "p"}, f.ID, 120, 0))
 	if got := Must(m.Purge(background, 121, 10))(t); got == 0 {
 		t.Error("the deleted file and its upload were not purged")
 	}
@@ -311,7 +311,7 @@ func testWriters(t *testing.T, m uploads.Meta) {
 		})
 	}
 	wg.Wait()
-	parts := Must(m.Parts(background, u.ID, uploads.Page{Limit: 1000}))(t)
+	parts := Must(m.Parts(background, "p", u.ID, uploads.Page{Limit: 1000}))(t)
 	for _, p := range parts {
 		delete(acked, p.ID)
 	}
@@ -328,12 +328,12 @@ func testAtomic(t *testing.T, m uploads.Meta) {
 	equal(t, "status", Must(m.Upload(background, "p", u.ID))(t).Status, "pending")
 	foreign := newPart(t, m, newUpload(t, m, "p", 2, 100, 200), 2)
 	is(t, m.Complete(background, fileOf(u, 1), []uploads.Part{p, foreign}, 150, 0), uploads.ErrConflict)
-	equal(t, "parts of no file", len(Must(m.FileParts(background, fileOf(u, 1).ID))(t)), 0)
+	equal(t, "parts of no file", len(Must(m.FileParts(background, "p", fileOf(u, 1).ID))(t)), 0)
 	ctx, cancel := context.WithCancel(background)
 	cancel()
 	if err := m.Cancel(ctx, "p", u.ID, 150, 0); err == nil {
 		t.Error("a step whose caller had left was taken")
 	}
 	ok(t, m.Complete(background, fileOf(u, 1), []uploads.Part{p}, 150, 0))
-	equal(t, "parts", len(Must(m.FileParts(background, fileOf(u, 1).ID))(t)), 1)
+	equal(t, "parts", len(Must(m.FileParts(background, "p", fileOf(u, 1).ID))(t)), 1)
 }

@@ -32,6 +32,7 @@ type modelUpload struct {
 	api.Upload
 	life  int64 // of the File, in seconds; 0 is for ever
 	parts []modelPart
+	added int64    // bytes of all Parts ever added
 	named []string // the Parts it was completed with
 	file  *modelFile
 	ended int64 // when nothing was left of it but its record; 0 is not yet
@@ -169,6 +170,7 @@ func (m *Model) AddPart(_ context.Context, uploadID string, data io.Reader) (*ap
 		Part:  api.Part{ID: m.id("part_%032x"), Object: "upload.part", CreatedAt: m.Now, UploadID: u.ID},
 		Bytes: int64(len(b)), CRC32C: fmt.Sprintf("%08x", crc32.Checksum(b, castagnoli))}}
 	u.parts = append(u.parts, p)
+	u.added += p.Bytes
 	return &p.Part, nil
 }
 

@@ -114,6 +114,26 @@ func (c *modelContent) CRC32C() (uint32, bool) {
 	return crc32.Checksum([]byte(c.f.data), castagnoli), true
 }
 
+// Usage counts what lives.
+func (m *Model) Usage(context.Context) (*api.Usage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := &api.Usage{Object: "usage"}
+	for _, f := range m.files {
+		if m.lives(f) {
+			u.Project.Files++
+			u.Project.Bytes += f.Bytes
+		}
+	}
+	for _, up := range m.uploads {
+		if m.status(up) == api.StatusPending {
+			u.Project.Uploads++
+			u.Project.ReservedBytes += max(up.Bytes, up.added)
+		}
+	}
+	return u, nil
+}
+
 // modelList is the page that q asks for. Of what is not shown, the place is
 // kept: a walk may go on behind it.
 func modelList[R, W any](records []R, q api.ListQuery, show func(R) (W, bool), at func(*W) (int64, string)) (*api.List[W], error) {

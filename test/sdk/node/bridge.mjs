@@ -9,7 +9,9 @@ import readline from "node:readline";
 
 const [, , sdk, baseURL] = process.argv;
 const { default: OpenAI, toFile } = await import(sdk);
-const client = new OpenAI({ baseURL, apiKey: "any" });
+// The key, the organization and the project come from the environment, as they do
+// for everybody.
+const client = new OpenAI({ baseURL });
 
 // What the SDK is given as a file: a stream, as the reference's own example has
 // it, or bytes. The SDK sends the one chunked and the other with its length.

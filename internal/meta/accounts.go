@@ -1,0 +1,146 @@
+package meta
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"uploadd/internal/uploads"
+)
+
+// accounts is a table of accounts: projects by their names, or keys by their ids.
+type accounts struct{ kind, columns, byID, charge string }
+
+func accountsIn(kind, table, id string) accounts {
+	columns := `'` + kind + `', ` + id + `, max_bytes, max_files, max_uploads, max_requests, bytes, reserved, files, uploads`
+	return accounts{
+		kind:    kind,
+		columns: columns,
+		byID:    `SELECT ` + columns + ` FROM ` + table + ` WHERE ` + id + ` = $1`,
+		// What lets go is always allowed: limits may have been lowered since.
+		charge: `UPDATE ` + table + ` SET bytes = bytes + $2, reserved = reserved + $3, files = files + $4, uploads = uploads + $5
+			WHERE ` + id + ` = $1
+			AND ($2 + $3 <= 0 OR $2 + $3 <= max_bytes - bytes - reserved)
+			AND ($4 + $5 <= 0 OR $4 + $5 <= max_files - files - uploads)
+			AND ($5 <= 0 OR $5 <= max_uploads - uploads)`,
+	}
+}
+
+var (
+	ofProjects = accountsIn("project", "projects", "name")
+	ofKeys     = accountsIn("key", "keys", "id")
+)
+
+func scanAccount(rows *sql.Rows, a *uploads.Account) error {
+	l := &a.Limits
+	return rows.Scan(&a.Kind, &a.ID, &l.Bytes, &l.Files, &l.Uploads, &l.Requests, &a.Bytes, &a.Reserved, &a.Files, &a.Uploads)
+}
+
+func (t accounts) one(ctx context.Context, q querier, id string) (*uploads.Account, error) {
+	rows, err := q.query(ctx, t.byID, id)
+	return one(scanAccount, rows, err)
+}
+
+// charge is what a step adds to the account of a project and of a key.
+type charge struct{ bytes, reserved, files, uploads int64 }
+
+// to charges the project, and the key unless it is "". It fails if one of them
+// would hold more than it may.
+func (c charge) to(ctx context.Context, q querier, project, key string) error {
+	if err := c.account(ctx, q, ofProjects, project); err != nil || key == "" {
+		return err
+	}
+	return c.account(ctx, q, ofKeys, key)
+}
+
+func (c charge) account(ctx context.Context, q querier, t accounts, id string) error {
+	for {
+		n, err := q.exec(ctx, t.charge, id, c.bytes, c.reserved, c.files, c.uploads)
+		if err != nil || n == 1 {
+			return err
+		}
+		a, err := t.one(ctx, q, id)
+		if isMissing(err) && t == ofProjects {
+			if err := ensureProject(ctx, q, id); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("charging %s %s: %w", t.kind, id, err)
+		}
+		return &uploads.QuotaError{Account: *a, Of: a.Exceeded(c.bytes+c.reserved, c.files, c.uploads)}
+	}
+}
+
+// ensureProject makes the account of a project that has none.
+func ensureProject(ctx context.Context, q querier, name string) error {
+	l := uploads.DefaultLimits
+	_, err := q.exec(ctx, `INSERT INTO projects (name, max_bytes, max_files, max_uploads, max_requests)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`, name, l.Bytes, l.Files, l.Uploads, l.Requests)
+	return err
+}
+
+// held is what an Upload's record says of what it holds while it is pending.
+type held struct {
+	project, key           string
+	declared, added, parts int64
+}
+
+func scanHeld(rows *sql.Rows, h *held) error {
+	return rows.Scan(&h.project, &h.key, &h.declared, &h.added, &h.parts)
+}
+
+func heldBy(ctx context.Context, q querier, uploadID string) (*held, error) {
+	rows, err := q.query(ctx, `SELECT project, key_id, bytes, added_bytes, added_parts FROM uploads WHERE id = $1`, uploadID)
+	return one(scanHeld, rows, err)
+}
+
+// reserved is what the Upload reserves: what it declared, and what it was sent
+// beyond that.
+func (h *held) reserved() int64 { return max(h.declared, h.added) }
+
+// letGo takes from the accounts what the Upload held, and adds what it became.
+func (h *held) letGo(ctx context.Context, q querier, became charge) error {
+	became.reserved -= h.reserved()
+	became.uploads--
+	return became.to(ctx, q, h.project, h.key)
+}
+
+func (s *Store) Accounts(ctx context.Context, by uploads.Caller) ([]uploads.Account, error) {
+	project, err := ofProjects.one(ctx, s.read, by.Project)
+	if isMissing(err) {
+		project, err = &uploads.Account{Kind: ofProjects.kind, ID: by.Project, Limits: uploads.DefaultLimits}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := []uploads.Account{*project}
+	if by.Key != "" {
+		key, err := ofKeys.one(ctx, s.read, by.Key)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, *key)
+	}
+	return list, nil
+}
+
+func (s *Store) Miscounted(ctx context.Context) ([]uploads.Account, error) {
+	rows, err := s.read.query(ctx, `
+		WITH held AS (
+			SELECT project, key_id, bytes, 0 AS reserved, 1 AS files, 0 AS uploads FROM files WHERE deleted_at IS NULL
+			UNION ALL
+			SELECT project, key_id, 0, CASE WHEN added_bytes > bytes THEN added_bytes ELSE bytes END, 0, 1
+			FROM uploads WHERE status = 'pending'
+		), difference AS (
+			SELECT 'project' AS kind, project AS id, bytes, reserved, files, uploads FROM held
+			UNION ALL SELECT 'key', key_id, bytes, reserved, files, uploads FROM held WHERE key_id <> ''
+			UNION ALL SELECT 'project', name, -bytes, -reserved, -files, -uploads FROM projects
+			UNION ALL SELECT 'key', id, -bytes, -reserved, -files, -uploads FROM keys
+		)
+		SELECT kind, id, 0, 0, 0, 0, SUM(bytes), SUM(reserved), SUM(files), SUM(uploads) FROM difference GROUP BY kind, id
+		HAVING SUM(bytes) <> 0 OR SUM(reserved) <> 0 OR SUM(files) <> 0 OR SUM(uploads) <> 0
+		ORDER BY kind, id`)
+	return all(scanAccount, rows, err)
+}

@@ -1,0 +1,114 @@
+package meta
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+
+	"uploadd/internal/access"
+	"uploadd/internal/uploads"
+)
+
+var _ access.Store = (*Store)(nil)
+
+const keyColumns = `id, project, name, hash, scopes, created_at, expires_at, revoked_at`
+
+func scanKey(rows *sql.Rows, k *access.Key) error {
+	var scopes string
+	err := rows.Scan(&k.ID, &k.Project, &k.Name, &k.Hash, &scopes, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
+	if err == nil {
+		k.Scopes, err = access.ParseScopes(scopes)
+	}
+	return err
+}
+
+// CreateKey records a key with the most that it may hold.
+func (s *Store) CreateKey(ctx context.Context, k *access.Key, l uploads.Limits) error {
+	return s.write.write(ctx, func(q querier) error {
+		if err := ensureProject(ctx, q, k.Project); err != nil {
+			return err
+		}
+		_, err := q.exec(ctx, `
+			INSERT INTO keys (id, project, name, hash, scopes, created_at, expires_at, max_bytes, max_files, max_uploads, max_requests)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			k.ID, k.Project, k.Name, k.Hash, k.Scopes.String(), k.CreatedAt, k.ExpiresAt, l.Bytes, l.Files, l.Uploads, l.Requests)
+		if err != nil {
+			return err
+		}
+		return note(ctx, q, k.CreatedAt, uploads.Caller{Project: k.Project}, "key.create", k.ID)
+	})
+}
+
+// Key returns a key, whatever became of it.
+func (s *Store) Key(ctx context.Context, id string) (*access.Key, error) {
+	rows, err := s.read.query(ctx, `SELECT `+keyColumns+` FROM keys WHERE id = $1`, id)
+	return one(scanKey, rows, err)
+}
+
+// Keys returns the keys of a project, or of all for "", the oldest first.
+func (s *Store) Keys(ctx context.Context, project string) ([]access.Key, error) {
+	rows, err := s.read.query(ctx, `SELECT `+keyColumns+` FROM keys WHERE $1 IN ('', project) ORDER BY project, created_at, id`, project)
+	return all(scanKey, rows, err)
+}
+
+// AnyKey reports whether there ever was a key.
+func (s *Store) AnyKey(ctx context.Context) (bool, error) { return s.found(ctx, `SELECT 1 FROM keys`) }
+
+// RevokeKey ends a key for good.
+func (s *Store) RevokeKey(ctx context.Context, id string, now int64) error {
+	return s.write.free(ctx, func(q querier) error {
+		rows, err := q.query(ctx, `SELECT `+keyColumns+` FROM keys WHERE id = $1`, id)
+		k, err := one(scanKey, rows, err)
+		if err != nil || k.RevokedAt != 0 {
+			return err
+		}
+		if err := change(ctx, q, fs.ErrNotExist, `UPDATE keys SET revoked_at = $2 WHERE id = $1`, id, now); err != nil {
+			return err
+		}
+		return note(ctx, q, now, uploads.Caller{Project: k.Project}, "key.revoke", id)
+	})
+}
+
+// Projects returns the accounts of all projects by name.
+func (s *Store) Projects(ctx context.Context) ([]uploads.Account, error) {
+	rows, err := s.read.query(ctx, `SELECT `+ofProjects.columns+` FROM projects ORDER BY name`)
+	return all(scanAccount, rows, err)
+}
+
+// SetLimits changes what a project may hold, and makes the project if there is none.
+func (s *Store) SetLimits(ctx context.Context, project string, now int64, set func(*uploads.Limits)) error {
+	return s.write.write(ctx, func(q querier) error {
+		if err := ensureProject(ctx, q, project); err != nil {
+			return err
+		}
+		a, err := ofProjects.one(ctx, q, project)
+		if err != nil {
+			return err
+		}
+		l := a.Limits
+		set(&l)
+		_, err = q.exec(ctx, `UPDATE projects SET max_bytes = $2, max_files = $3, max_uploads = $4, max_requests = $5 WHERE name = $1`,
+			project, l.Bytes, l.Files, l.Uploads, l.Requests)
+		if err != nil {
+			return err
+		}
+		return note(ctx, q, now, uploads.Caller{Project: project}, "project.limits", project)
+	})
+}
+
+// note writes into the audit log, in the transaction of what it notes.
+func note(ctx context.Context, q querier, at int64, by uploads.Caller, action, object string) error {
+	_, err := q.exec(ctx, `INSERT INTO audit (at, project, key_id, action, object) VALUES ($1, $2, $3, $4, $5)`,
+		at, by.Project, by.Key, action, object)
+	return err
+}
+
+// Events returns what the audit log holds of a project, or of all for "", after
+// the event with the sequence after.
+func (s *Store) Events(ctx context.Context, project string, after int64, limit int) ([]access.Event, error) {
+	rows, err := s.read.query(ctx, `SELECT seq, at, project, key_id, action, object FROM audit
+		WHERE seq > $2 AND $1 IN ('', project) ORDER BY seq LIMIT $3`, project, after, limit)
+	return all(func(rows *sql.Rows, e *access.Event) error {
+		return rows.Scan(&e.Seq, &e.At, &e.Project, &e.Key, &e.Action, &e.Object)
+	}, rows, err)
+}
