@@ -137,7 +137,7 @@ const perProcess = 8000
 func (a *attackers) attack(kind, address, file string, n int) {
 	a.t.Helper()
 	for ; n > 0; n -= perProcess {
-		source := fmt.Sprintf("127.0.1.%d", 1+len(a.procs)) // ports are per address
+		source := fmt.Sprintf("127.0.1.%d", 1+len(a.procs)/4) // an address has 28,000 ports
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%s|%s|%d|%s", attackEnv, kind, source, address, file, min(n, perProcess), *slowPause))
 		cmd.Stderr = a.t.Output()

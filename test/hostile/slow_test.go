@@ -15,10 +15,10 @@ import (
 )
 
 var (
-	slowClients = flag.Int("slow", 400, "how many slow clients attack at once")
-	slowTime    = flag.Duration("slowtime", 6*time.Second, "for how long they do")
-	slowPause   = flag.Duration("slowpause", time.Second, "within which time they all come, and after which one that was cut off comes again")
-	honestOnes  = flag.Int("honest", 8, "how many honest clients are at work meanwhile")
+	slowClients = flag.Int("slow", 600, "how many slow clients attack at once")
+	slowTime    = flag.Duration("slowtime", 5*time.Second, "for how long they do")
+	slowPause   = flag.Duration("slowpause", 2*time.Second, "within which time they all come, and after which one that was cut off comes again")
+	honestOnes  = flag.Int("honest", 6, "how many honest clients are at work meanwhile")
 )
 
 // mostMemory is what the server may hold while it is attacked, in bytes.
@@ -28,7 +28,7 @@ const mostMemory = 512 << 20
 // is room for, and coming back when they are cut off. Beside them the honest do
 // what they did before.
 func TestSlowClients(t *testing.T) {
-	descriptors := max(256, *slowClients*3/8)
+	descriptors := max(768, *slowClients*3/8)
 	s := program.Start(t, program.Options{Under: []string{"prlimit", fmt.Sprintf("--nofile=%d:%d", descriptors, descriptors)}})
 	address := strings.TrimPrefix(s.URL, "http://")
 	large := uploadstest.Must(s.CreateFile(t.Context(), bytes.NewReader(make([]byte, 8<<20)), func() (api.CreateFileRequest, error) {
