@@ -44,7 +44,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.window, b.before = now, b.n
 	}
 	setDeadline(b.control.SetReadDeadline, stepTimeout)
-	n, err := b.peer.during(func() (int, error) { return b.ReadCloser.Read(p) })
+	n, err := b.during(func() (int, error) { return b.ReadCloser.Read(p) })
 	b.n += int64(n)
 	switch {
 	case err == nil:
@@ -70,6 +70,15 @@ func (b *body) fail(err error) error {
 func (b *body) admit(c Caller) {
 	b.admitted = true
 	b.peer.admit(c)
+}
+
+// during counts move as waiting for the client. What is done for a stranger does
+// not count: its time is that of its connection.
+func (b *body) during(move func() (int, error)) (int, error) {
+	if !b.admitted {
+		return move()
+	}
+	return b.peer.during(move)
 }
 
 // The most that is read of a body whose request has been answered already. One
@@ -102,7 +111,7 @@ func (b *body) drain() {
 		if b.control.SetReadDeadline(end) != nil {
 			return
 		}
-		n, err := b.peer.during(func() (int, error) { return b.ReadCloser.Read(buf) })
+		n, err := b.during(func() (int, error) { return b.ReadCloser.Read(buf) })
 		if err != nil {
 			return
 		}

@@ -29,7 +29,8 @@ type conns struct {
 	max int
 	log *slog.Logger
 
-	strangers, active atomic.Int64 // active: known, and in a request
+	strangers atomic.Int64 // connections
+	active    atomic.Int64 // requests of the known, of which HTTP/2 has many on one
 
 	mu      sync.Mutex
 	open    map[net.Conn]*peer
@@ -128,14 +129,16 @@ func (c *conns) makeRoom() {
 	c.looked = now
 	var strangers, known, active, slow []waiting
 	for conn, p := range c.open {
-		w := waiting{Conn: conn, since: p.since.Load(), owner: p.owner.Load()}
+		w := waiting{Conn: conn, since: p.since.Load(), owner: p.owner.Load(), weight: 1}
 		switch {
 		case !p.known.Load():
 			strangers = append(strangers, w)
 		case p.requests.Load() == 0:
 			known = append(known, w)
 		case p.working.Load() == 0:
-			known, active = append(known, w), append(active, w)
+			known = append(known, w)
+			w.weight = int(p.requests.Load())
+			active = append(active, w)
 			if now.Sub(c.started)-time.Duration(w.since) > stalled {
 				slow = append(slow, w)
 			}
@@ -163,7 +166,8 @@ type waiting struct {
 	net.Conn
 	since   int64
 	owner   uint64
-	younger int // how many of the same owner there are
+	weight  int // what it counts for
+	younger int // the weight of the younger ones of the same owner
 }
 
 // order sorts a list into the order in which to close: first those of whose owner
@@ -174,16 +178,16 @@ func order(list []waiting) {
 	count := map[uint64]int{}
 	for i := range list {
 		list[i].younger = count[list[i].owner]
-		count[list[i].owner]++
+		count[list[i].owner] += list[i].weight
 	}
 	slices.SortFunc(list, func(a, b waiting) int {
 		return cmp.Or(cmp.Compare(b.younger, a.younger), cmp.Compare(a.since, b.since))
 	})
 }
 
-// closeLongest closes most of those that wait, and some more, so that it has not
-// to be done for each one that comes. It returns how many, and is called with mu
-// held.
+// closeLongest closes a weight of most of those that wait, and some more, so that
+// it has not to be done for each one that comes. It returns how much, and is called
+// with mu held.
 func (c *conns) closeLongest(list []waiting, most int) (closed int) {
 	if most <= 0 {
 		return 0
@@ -200,7 +204,7 @@ func (c *conns) closeLongest(list []waiting, most int) (closed int) {
 			conn = t.NetConn() // whose goodbye would wait for the client
 		}
 		conn.Close() // the goroutine that serves it notices
-		if closed++; closed == most {
+		if closed += w.weight; closed >= most {
 			break
 		}
 	}
@@ -218,14 +222,16 @@ func (p *peer) answer() {
 func (p *peer) admit(c Caller) {
 	p.working.Add(1)
 	first := p.requests.Add(1) == 1
-	if p.conns == nil || !first {
+	if p.conns == nil {
 		return
 	}
-	p.introduce()
-	if c.Key != "" { // without keys all projects are one
-		p.owner.Store(maphash.String(owners, c.Project))
+	if first {
+		p.introduce()
+		if c.Key != "" { // without keys all projects are one
+			p.owner.Store(maphash.String(owners, c.Project))
+		}
+		p.wait()
 	}
-	p.wait()
 	if int(p.conns.active.Add(1)) > p.conns.max/activeShare/2 {
 		p.conns.makeRoom()
 	}
@@ -242,7 +248,8 @@ func (p *peer) introduce() {
 func (p *peer) leave() {
 	p.working.Add(-1)
 	p.wait()
-	if p.requests.Add(-1) == 0 && p.conns != nil {
+	p.requests.Add(-1)
+	if p.conns != nil {
 		p.conns.active.Add(-1)
 	}
 }
@@ -254,13 +261,9 @@ func (p *peer) wait() {
 	}
 }
 
-// during makes move, which sends to the client or receives from it, a time of
-// waiting, unless bytes move. Only what is done for the known counts: a
-// stranger's time is that of its connection.
+// during makes move, which sends to the client of an admitted request or receives
+// from it, a time of waiting, unless bytes move.
 func (p *peer) during(move func() (int, error)) (int, error) {
-	if p.requests.Load() == 0 {
-		return move()
-	}
 	p.working.Add(-1)
 	n, err := move()
 	p.working.Add(1)

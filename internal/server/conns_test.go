@@ -35,10 +35,10 @@ func (l listing) ListFiles(ctx context.Context, _ api.ListQuery) (*api.List[api.
 	return &api.List[api.File]{Object: "list"}, nil
 }
 
-// crowdedServer has room for most connections.
-func crowdedServer(t *testing.T, most int, let <-chan struct{}) (address string, c *conns) {
-	t.Helper()
-	h := New(Config{Authenticate: func(_ context.Context, c Credentials) (Caller, error) {
+// rightKeys lets "right" and "another" in, each a project, and "patient", which
+// waits to be let.
+func rightKeys(let <-chan struct{}) func(context.Context, Credentials) (Caller, error) {
+	return func(_ context.Context, c Credentials) (Caller, error) {
 		switch caller := (Caller{API: listing{}, Project: c.Key, Key: c.Key}); c.Key {
 		case "right", "another":
 			return caller, nil
@@ -47,7 +47,13 @@ func crowdedServer(t *testing.T, most int, let <-chan struct{}) (address string,
 			return caller, nil
 		}
 		return Caller{}, api.ErrUnauthorized
-	}})
+	}
+}
+
+// crowdedServer has room for most connections.
+func crowdedServer(t *testing.T, most int, let <-chan struct{}) (address string, c *conns) {
+	t.Helper()
+	h := New(Config{Authenticate: rightKeys(let)})
 	c = newConns(most, slog.New(slog.DiscardHandler))
 	s := httptest.NewUnstartedServer(nil)
 	s.Config = newHTTPServer(h, c)

@@ -155,7 +155,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	n, err := x.body.peer.during(func() (int, error) { return x.ResponseWriter.Write(p) })
+	n, err := x.body.during(func() (int, error) { return x.ResponseWriter.Write(p) })
 	x.sent += int64(n)
 	return n, err
 }
