@@ -19,7 +19,7 @@ var inAccess = []mutant{
 	{"the checksum of a key is not looked at", "H4", accessKey, "if checksum(body) != sum {", `if sum == "" {`, []string{tServer, tAccess}},
 	{"keys stay in the log", "H4", accessKey, `"$1[secret]"`, `"$0"`, []string{tAccess}},
 	{"a key is remembered for a minute", "H4", accessGate, "const fresh = 5 * time.Second", "const fresh = time.Minute", []string{tAccess}},
-	{"a project's header is not compared", "H1", accessGate, `if project != "" && project != e.Project {`, `if project == "\n" {`, []string{tAccess}},
+	{"a project's header is not compared", "H1", accessGate, `if r.Project != "" && r.Project != e.Project {`, `if r.Project == "\n" {`, []string{tAccess}},
 	{"a server opens again when its last key is revoked", "H6", metaKeys, "`SELECT 1 FROM keys`", "`SELECT 1 FROM keys WHERE revoked_at = 0`", []string{tMeta, tAccess}},
 	{"a server without keys stays open once there is one", "H6", accessGate, "return !closed, nil\n\t}\n\tclosed, err", "return !closed, nil\n\t}\n\tif g.checked != (time.Time{}) {\n\t\treturn true, nil\n\t}\n\tclosed, err", []string{tAccess}},
 	{"an unknown key is told from a wrong one", "H4", accessGate, "e = &entry{} // compared all the same: as long as with a key that exists", `return nil, api.Errorf(api.ErrUnauthorized, "", "No such key.")`, []string{tAccess}},
@@ -34,6 +34,9 @@ var inAccess = []mutant{
 	{"a request that ended stays under way", "G4", accessMeter, "\tm.now--\n", "", []string{tAccess}},
 	{"the caller is let go of never", "G4", "internal/server/exchange.go", "x.caller.Done()", "_ = x.caller.Done", []string{tServer, tTenants}},
 	{"the header of Azure wins over the other", "H4", serverCaller, `if azure != "" && c.Key != "" && azure != c.Key {`, `if azure == "\n" {`, []string{tServer}},
+	{"a page in a browser is answered without a key", "H6", accessGate, "if open && !r.Local {", "if open && len(r.Project) > 999 {", []string{tAccess}},
+	{"any host is this machine", "H6", serverCaller, "ip != nil && ip.IsLoopback()", "ip == nil || ip.IsLoopback()", []string{tServer}},
+	{"a page of another origin is this machine", "H6", serverCaller, " && sameOrigin.Check(r) == nil", "", []string{tServer}},
 	{"any scheme of authorization will do", "H4", serverCaller, `!strings.EqualFold(scheme, "Bearer") || token == ""`, `scheme == "" || token == ""`, []string{tServer, tTenants}},
 }
 
