@@ -181,11 +181,13 @@ func TestOpen(t *testing.T) {
 
 // A store that does not answer lets nobody in, and is no 401: the key may be good.
 func TestStoreDown(t *testing.T) {
-	h := newHall(t, "default")
-	_, text := h.key(t, "team", "read", nil)
-	h.store.Close()
-	_, err := h.admit(t, text, "")
-	uploadstest.WantError(t, err, api.ErrUnavailable, "")
+	for _, open := range []string{"", "default"} {
+		h := newHall(t, open)
+		_, text := h.key(t, "team", "read", nil)
+		h.store.Close()
+		_, err := h.admit(t, text, "")
+		uploadstest.WantError(t, err, api.ErrUnavailable, "")
+	}
 }
 
 func TestRate(t *testing.T) {
