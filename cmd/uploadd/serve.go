@@ -156,7 +156,7 @@ func (c *serveCmd) requireKey(ctx context.Context) error {
 // authenticate joins the server, which knows the API alone, to the gate.
 func authenticate(gate *access.Gate) func(context.Context, server.Credentials) (server.Caller, error) {
 	return func(ctx context.Context, c server.Credentials) (server.Caller, error) {
-		pass, err := gate.Admit(ctx, c.Key, c.Project)
+		pass, err := gate.Admit(ctx, access.Request(c))
 		if err != nil {
 			return server.Caller{}, err
 		}

@@ -86,13 +86,24 @@ type Pass struct {
 	Done    func()
 }
 
+// Request is what a request says of who sends it.
+type Request struct {
+	Key     string // its text; "" for none
+	Project string // that the request names; "" for none
+	Local   bool   // it is sent by a program of this machine, not by a page in a browser
+}
+
 // Admit lets a request in, or says why not: api.ErrUnauthorized for a key that will
-// not do, and api.ErrTooManyRequests. text is the key, "" for none; project is
-// the one that the request names, "" for none.
-func (g *Gate) Admit(ctx context.Context, text, project string) (*Pass, error) {
+// not do, api.ErrTooManyRequests, and api.ErrForbidden for a page that tries what
+// it finds.
+func (g *Gate) Admit(ctx context.Context, r Request) (*Pass, error) {
 	open, err := g.open(ctx)
 	if err != nil {
 		return nil, unavailable(err)
+	}
+	if open && !r.Local {
+		return nil, api.Errorf(api.ErrForbidden, "",
+			"While there are no keys, only requests to this machine by its loopback address or as localhost, and from no other origin, are answered. Make a key: uploadd keys create --project NAME")
 	}
 	if open {
 		done, err := g.meter("project "+g.Open).enter(g.Now(), uploads.Unlimited)
@@ -101,15 +112,15 @@ func (g *Gate) Admit(ctx context.Context, text, project string) (*Pass, error) {
 		}
 		return &Pass{API: g.API(uploads.Caller{Project: g.Open}), Project: g.Open, Done: done}, nil
 	}
-	if text == "" {
+	if r.Key == "" {
 		return nil, api.Errorf(api.ErrUnauthorized, "",
 			"You didn't provide an API key. Send one in the header 'Authorization: Bearer KEY'.")
 	}
-	e, err := g.find(ctx, text)
+	e, err := g.find(ctx, r.Key)
 	if err != nil {
 		return nil, err
 	}
-	if project != "" && project != e.Project {
+	if r.Project != "" && r.Project != e.Project {
 		return nil, api.Errorf(api.ErrUnauthorized, "", "The header OpenAI-Project names another project than the key's.").
 			WithCode(api.CodeProject)
 	}

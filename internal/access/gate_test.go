@@ -63,7 +63,7 @@ func (h *hall) key(t *testing.T, project, scopes string, change func(*access.Key
 // admit lets one request in and out again.
 func (h *hall) admit(t *testing.T, text, project string) (*access.Pass, error) {
 	t.Helper()
-	p, err := h.Admit(t.Context(), text, project)
+	p, err := h.Admit(t.Context(), access.Request{Key: text, Project: project, Local: true})
 	if err == nil {
 		p.Done()
 	}
@@ -133,7 +133,7 @@ func TestEndOfKeys(t *testing.T) {
 	_, brief := h.key(t, "team", "read", func(k *access.Key, _ *uploads.Limits) { k.ExpiresAt = h.clock.Load() + 3 })
 	for _, key := range []string{text, brief} {
 		uploadstest.Must(h.admit(t, key, ""))(t)
-		uploadstest.Must(node.Admit(t.Context(), key, ""))(t).Done()
+		uploadstest.Must(node.Admit(t.Context(), access.Request{Key: key, Local: true}))(t).Done()
 	}
 	if err := h.store.RevokeKey(t.Context(), revoked.ID, h.clock.Load()); err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestEndOfKeys(t *testing.T) {
 	}
 	h.clock.Add(6)
 	for _, g := range []*access.Gate{h.Gate, node} {
-		if _, err := g.Admit(t.Context(), text, ""); !errors.Is(err, api.ErrUnauthorized) {
+		if _, err := g.Admit(t.Context(), access.Request{Key: text, Local: true}); !errors.Is(err, api.ErrUnauthorized) {
 			t.Errorf("a key revoked 9 s ago: %v", err)
 		}
 	}
@@ -158,8 +158,11 @@ func TestOpen(t *testing.T) {
 			t.Errorf("admitted as %q of %s", p.Key, p.Project)
 		}
 	}
+	_, err := h.Admit(t.Context(), access.Request{})
+	uploadstest.WantError(t, err, api.ErrForbidden, "") // a page in a browser of this machine
 	k, text := h.key(t, "team", "read", nil)
 	h.clock.Add(9)
+	uploadstest.Must(h.Admit(t.Context(), access.Request{Key: text}))(t).Done()
 	if _, err := h.admit(t, "", ""); !errors.Is(err, api.ErrUnauthorized) {
 		t.Errorf("without a key 9 s after there is one: %v", err)
 	}
@@ -170,7 +173,7 @@ func TestOpen(t *testing.T) {
 	h.clock.Add(9)
 	restarted := &access.Gate{Store: h.store, API: h.Gate.API, Open: "default", Now: h.Gate.Now}
 	for _, g := range []*access.Gate{h.Gate, restarted} {
-		if _, err := g.Admit(t.Context(), "", ""); !errors.Is(err, api.ErrUnauthorized) {
+		if _, err := g.Admit(t.Context(), access.Request{Key: "", Local: true}); !errors.Is(err, api.ErrUnauthorized) {
 			t.Errorf("once the last key is revoked: %v", err)
 		}
 	}
@@ -178,11 +181,13 @@ func TestOpen(t *testing.T) {
 
 // A store that does not answer lets nobody in, and is no 401: the key may be good.
 func TestStoreDown(t *testing.T) {
-	h := newHall(t, "default")
-	_, text := h.key(t, "team", "read", nil)
-	h.store.Close()
-	_, err := h.admit(t, text, "")
-	uploadstest.WantError(t, err, api.ErrUnavailable, "")
+	for _, open := range []string{"", "default"} {
+		h := newHall(t, open)
+		_, text := h.key(t, "team", "read", nil)
+		h.store.Close()
+		_, err := h.admit(t, text, "")
+		uploadstest.WantError(t, err, api.ErrUnavailable, "")
+	}
 }
 
 func TestRate(t *testing.T) {
@@ -240,7 +245,7 @@ func TestInFlight(t *testing.T) {
 	_, other := h.key(t, "other", "read", nil)
 	var passes []*access.Pass
 	for range 10_000 {
-		p, err := h.Admit(t.Context(), text, "")
+		p, err := h.Admit(t.Context(), access.Request{Key: text, Local: true})
 		if err != nil {
 			uploadstest.WantError(t, err, api.ErrTooManyRequests, "")
 			break
@@ -253,8 +258,8 @@ func TestInFlight(t *testing.T) {
 	uploadstest.Must(h.admit(t, other, ""))(t)
 	passes[0].Done()
 	passes[0].Done() // counts once
-	uploadstest.Must(h.Admit(t.Context(), text, ""))(t)
-	_, err := h.Admit(t.Context(), text, "")
+	uploadstest.Must(h.Admit(t.Context(), access.Request{Key: text, Local: true}))(t)
+	_, err := h.Admit(t.Context(), access.Request{Key: text, Local: true})
 	uploadstest.WantError(t, err, api.ErrTooManyRequests, "")
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net"
 	"net/http"
 	"strings"
 
@@ -11,6 +12,10 @@ import (
 type Credentials struct {
 	Key     string // "" when the request has none
 	Project string // that the header OpenAI-Project names, "" for none
+	// Local says that the request names this machine itself as its host, and that no
+	// page of another origin sends it: a browser on this machine sends whatever a
+	// page tells it to, also to addresses that nobody else can reach.
+	Local bool
 }
 
 // Caller is who sends a request, once that is known. The API is cut down to what
@@ -28,6 +33,7 @@ func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (api.API, 
 	if err != nil {
 		return nil, err
 	}
+	c.Local = namesLoopback(r.Host) && sameOrigin.Check(r) == nil
 	caller, err := s.Authenticate(r.Context(), c)
 	if err != nil {
 		return nil, err
@@ -36,6 +42,18 @@ func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (api.API, 
 	x.caller = caller
 	x.body.admit(caller)
 	return caller.API, nil
+}
+
+var sameOrigin = http.NewCrossOriginProtection()
+
+// namesLoopback says whether a Host header names this machine and no other. A page
+// can give its own name the address of this machine; it cannot take this one's.
+func namesLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "" || strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // credentials reads the key, which the SDKs send as a bearer token and those of

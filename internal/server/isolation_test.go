@@ -103,7 +103,7 @@ func newGuarded(t *testing.T) *guarded {
 	svc := uploads.New(uploads.Config{Meta: m, Blobs: b})
 	gate := &access.Gate{Store: g.store, API: svc.As, Now: time.Now}
 	h := server.New(server.Config{Authenticate: func(ctx context.Context, c server.Credentials) (server.Caller, error) {
-		pass, err := gate.Admit(ctx, c.Key, c.Project)
+		pass, err := gate.Admit(ctx, access.Request(c))
 		if err != nil {
 			return server.Caller{}, err
 		}

@@ -53,6 +53,9 @@ func TestCheckFindsFaults(t *testing.T) {
 		"parts in another order": {func(t *testing.T, w *world, part, path string) {
 			w.sql(`UPDATE parts SET position = position - 9; UPDATE parts SET position = 9 - position`)
 		}, "file FILE: its part PART begins at byte 3 instead of 0"},
+		"wrong account": {func(t *testing.T, w *world, part, path string) {
+			w.sql(`UPDATE projects SET bytes = bytes - 2, files = files + 1`)
+		}, "project default: its account does not say what it holds: it is off by 2 bytes, 0 reserved, -1 files and 0 uploads"},
 		"wrong checksum of a block": {func(t *testing.T, w *world, part, path string) {
 			w.sql(`UPDATE parts SET sums = x'00000000' WHERE id = '` + part + `'`)
 		}, "part PART of FILE: the record's checksums of its blocks"},

@@ -51,7 +51,7 @@ var inUploads = []mutant{
 	{"check does not compare sizes", "J3", uploadsCheck, "if n != p.Bytes {", "if n < 0 {", []string{tUploads}},
 	{"check does not compare checksums", "J3", uploadsCheck, "if whole != p.CRC32C {", "if whole == p.CRC32C+1 {", []string{tUploads}},
 	{"check does not see what is left over", "J3", uploadsCheck, "if known {", "if known || err == nil {", []string{tUploads}},
-	{"check does not see parts of nothing", "J3", uploadsCheck, "c.files, c.orphans, c.leftovers", "c.files, c.leftovers", []string{tUploads}},
+	{"check does not see parts of nothing", "J3", uploadsCheck, "c.files, c.orphans, c.accounts", "c.files, c.accounts", []string{tUploads}},
 }
 
 var inCompletion = []mutant{

@@ -9,6 +9,8 @@ const (
 	tFormdata = "internal/formdata"
 	tProgram  = "cmd/uploadd"
 	tDurable  = "test/durability"
+	tAccess   = "internal/access"
+	tTenants  = "test/tenants"
 )
 
 const (
@@ -60,21 +62,22 @@ var inMeta = []mutant{
 	{"the swap comes a second late", "G1", metaUploads, " AND expires_at > $3", " AND expires_at >= $3", []string{tMeta}},
 	{"the swap takes every project's upload", "H1", metaUploads, "WHERE project = $1 AND id = $2 AND status", "WHERE $1 <> '' AND id = $2 AND status", []string{tMeta}},
 	{"a part's transaction does not look at the state", "R1, M8", metaUploads, "added_parts = added_parts + 1`, p.Bytes)\n\t\tif err != nil {", "added_parts = added_parts + 1`, p.Bytes)\n\t\tif err != nil && err != uploads.ErrConflict {", []string{tMeta, tUploads}},
-	{"an upload has no bounds", "B7", metaUploads, "(added_bytes > $2 OR added_parts > $3)", "(added_bytes < 0 AND $2 > 0 AND $3 > 0)", []string{tMeta}},
+	{"an upload has no bounds", "B7", metaUploads, "if now.added > bounds.Bytes || now.parts > int64(bounds.Parts) {", "if now.added > 1<<50 || now.parts > 1<<50 {", []string{tMeta}},
 	{"a doomed key can be recorded", "R9", metaUploads, " AND doomed = 0", "", []string{tMeta}},
 	{"a recorded key stays in the bin", "E1", metaUploads, "DELETE FROM bin WHERE key = $1 AND", "UPDATE bin SET due_at = due_at WHERE key = $1 AND", []string{tMeta}},
 	{"a lost reservation goes unnoticed", "R8", metaUploads, "uploads.ErrLostKey,", "nil,", []string{tMeta}},
-	{"completion keeps the parts not named", "E2", metaUploads, "return letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due)", "return nil", []string{tUploads}},
+	{"completion keeps the parts not named", "E2", metaUploads, "err := letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due); err", "err := error(nil); err", []string{tUploads}},
 	{"completion lets go of the parts named", "E1, M2", metaUploads, "`upload_id = $1 AND file_id IS NULL`, f.UploadID", "`upload_id = $1`, f.UploadID", []string{tMeta, tUploads}},
 	{"completion takes another upload's part", "C8, M18", metaUploads, "WHERE id = $4 AND upload_id = $5 AND", "WHERE id = $4 AND $5 <> '' AND", []string{tMeta}},
 	{"completion does not count the parts it found", "C5", metaUploads, "change(ctx, q, uploads.ErrConflict, `\n\t\t\t\tUPDATE parts", "change(ctx, q, nil, `\n\t\t\t\tUPDATE parts", []string{tMeta}},
 	{"parts stand in reverse order", "C6", metaUploads, "f.ID, i, parts[i].Offset", "f.ID, len(parts)-i, parts[i].Offset", []string{tUploads}},
 	{"what is let go does not reach the bin", "E2", metaUploads, "FROM parts WHERE `+where, id, due)", "FROM parts WHERE 1 = 0 AND `+where, id, due)", []string{tMeta, tUploads}},
 	{"what is let go stays recorded", "E1", metaUploads, "`DELETE FROM parts WHERE `+where", "`DELETE FROM parts WHERE 1 = 0 AND `+where", []string{tMeta, tUploads}},
-	{"cancellation keeps the parts", "E2", metaUploads, "return letGo(ctx, q, `upload_id = $1`, id, due)", "return nil", []string{tMeta, tUploads}},
+	{"what ended keeps its parts", "E2", metaUploads, "err := letGo(ctx, q, `upload_id = $1`, id, due); err", "err := error(nil); err", []string{tMeta, tUploads}},
+	{"cancellation keeps what was held", "E2", metaUploads, "return endUpload(ctx, q, id, due)", "return nil", []string{tMeta, tUploads}},
 	{"a cancelled upload is remembered for ever", "E2", metaUploads, "`status = 'cancelled', ended_at = $3`", "`status = 'cancelled'`", []string{tMeta}},
 	{"any project's upload is shown", "H1", metaUploads, "FROM uploads WHERE project = $1 AND id = $2`, project", "FROM uploads WHERE $1 <> '' AND id = $2`, project", []string{tMeta}},
-	{"a list of parts begins at another upload's part", "H2", metaUploads, "WHERE upload_id = $1 AND id = $2`, uploadID", "WHERE $1 <> '' AND id = $2`, uploadID", []string{tUploads}},
+	{"a list of parts begins at another upload's part", "H2", metaUploads, "WHERE upload_id = $1 AND id = $2`+ofUpload", "WHERE $1 <> '' AND id = $2`+ofUpload", []string{tUploads}},
 
 	{"lists show every project", "H1", metaSQL, `" WHERE project = $1 AND " + where`, `" WHERE $1 <> '' AND " + where`, []string{tMeta}},
 	{"a list begins at another project's object", "H2", metaSQL, `" WHERE project = $1 AND id = $2"`, `" WHERE $1 <> '' AND id = $2"`, []string{tMeta}},
@@ -90,7 +93,7 @@ var inMeta = []mutant{
 	{"discarding leaves the key to its lease", "E2", metaBin, "SET due_at = excluded.due_at, doomed = 0`", "SET due_at = due_at`", []string{tMeta}},
 	{"discarding deletes what was recorded after all", "R17", metaBin, " SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM parts WHERE id = $1)", " SELECT $1, $2 WHERE 1 = 1", []string{tMeta}},
 	{"the bin forgets nothing", "E3", metaBin, "DELETE FROM bin WHERE key = $1", "UPDATE bin SET due_at = due_at WHERE key = $1", []string{tMeta}},
-	{"an expired upload keeps its parts", "E2", metaBin, "err := letGo(ctx, q, `upload_id = $1`, id, due); err", "err := error(nil); err", []string{tMeta}},
+	{"an expired upload keeps its parts", "E2", metaBin, "err := endUpload(ctx, q, id, due); err", "err := error(nil); err", []string{tMeta}},
 	{"an expired file keeps its parts", "E2", metaBin, "err := dropFile(ctx, q, id, due); err", "err := error(nil); err", []string{tMeta}},
 	{"uploads expire a second late", "G1", metaBin, "status = 'pending' AND expires_at <= $1", "status = 'pending' AND expires_at < $1", []string{tMeta}},
 	{"files that never expire do", "D1", metaBin, "expires_at > 0 AND expires_at <= $1", "expires_at <= $1", []string{tMeta, tUploads}},
@@ -99,11 +102,11 @@ var inMeta = []mutant{
 	{"any project's file is shown", "H1, M17", metaFiles, "FROM files\n\t\tWHERE project = $1", "FROM files\n\t\tWHERE $1 <> ''", []string{tMeta}},
 	{"any project's file is deleted", "H1", metaFiles, "SET deleted_at = $3\n\t\t\tWHERE project = $1", "SET deleted_at = $3\n\t\t\tWHERE $1 <> ''", []string{tMeta}},
 	{"a deleted file is shown", "D5", metaFiles, "AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, project, id, now)\n\treturn one", "AND id = $2 AND (expires_at = 0 OR expires_at > $3)`, project, id, now)\n\treturn one", []string{tUploads}},
-	{"a file is deleted twice", "D5", metaFiles, "AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, project, id, now)\n\t\tif err", "AND id = $2 AND (expires_at = 0 OR expires_at > $3)`, project, id, now)\n\t\tif err", []string{tMeta}},
+	{"a file is deleted twice", "D5", metaFiles, "AND id = $2 AND deleted_at IS NULL AND (expires_at = 0 OR expires_at > $3)`, by.Project, id, now)\n\t\tif err", "AND id = $2 AND (expires_at = 0 OR expires_at > $3)`, by.Project, id, now)\n\t\tif err", []string{tMeta}},
 	{"lists show deleted files", "D5", metaFiles, `"deleted_at IS NULL AND (expires_at = 0 OR expires_at > $6)"`, `"(expires_at = 0 OR expires_at > $6)"`, []string{tUploads}},
 	{"lists show expired files", "G1", metaFiles, `"deleted_at IS NULL AND (expires_at = 0 OR expires_at > $6)"`, `"deleted_at IS NULL AND $6 >= 0"`, []string{tMeta}},
-	{"a deleted file keeps its parts", "E2", metaFiles, "return letGo(ctx, q, `file_id = $1`, id, due)", "return nil", []string{tMeta}},
+	{"a deleted file keeps its parts", "E2", metaFiles, "err := letGo(ctx, q, `file_id = $1`, id, due); err", "err := error(nil); err", []string{tMeta}},
 	{"the upload of a deleted file is remembered for ever", "E2", metaFiles, "SET ended_at = (SELECT deleted_at FROM files WHERE id = $1)", "SET file_life = file_life", []string{tMeta}},
 	{"a file's parts stand in the order they were added", "C6", metaFiles, "ORDER BY position", "ORDER BY seq", []string{tUploads}},
-	{"a file is recorded without its part", "A1", metaFiles, "return insertPart(ctx, q, p)", "return nil", []string{tMeta, tUploads}},
+	{"a file is recorded without its part", "A1", metaFiles, "err := insertPart(ctx, q, p); err", "err := error(nil); err", []string{tMeta, tUploads}},
 }

@@ -25,7 +25,7 @@ var inServer = []mutant{
 	{"keys of JSON may be given twice", "I1", "internal/server/decode.go", "_, twice := o.fields[name]; twice {", "_, twice := o.fields[name]; twice && name == \"\" {", []string{tServer}},
 	{"browsers may guess the type of an answer", "I2", "internal/server/exchange.go", `h.Set("X-Content-Type-Options", "nosniff")`, `h.Del("X-Content-Type-Options")`, []string{tServer}},
 	{"a download is shown as a page", "I2", "internal/server/files.go", `mime.FormatMediaType("attachment",`, `mime.FormatMediaType("inline",`, []string{tServer}},
-	{"the first of two keys counts", "H4", "internal/server/server.go", "if len(headers) > 1 {", "if len(headers) > 9 {", []string{tServer}},
+	{"the first of two keys counts", "H4", "internal/server/caller.go", "if len(values) > 1 {", "if len(values) > 9 {", []string{tServer}},
 }
 
 var inFormdata = []mutant{
