@@ -25,8 +25,8 @@ const (
 // slowness says what a slow client sends at once. Then it sends, or takes, a byte
 // now and then.
 var slowness = map[string]func(file string) string{
-	"heads": func(string) string { return "GET /v1/files HTTP/1.1\r\nHost: x\r\nX: " },
-	"idle":  func(string) string { return "GET /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer slow\r\n\r\n" },
+	"heads": func(string) string { return "GET /v1/files HTTP/1.1\r\nHost: localhost\r\nX: " },
+	"idle":  func(string) string { return "GET /v1/files HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer slow\r\n\r\n" },
 	"bodies": func(string) string {
 		return slowForm + strings.Repeat("x", 100)
 	},
@@ -34,14 +34,14 @@ var slowness = map[string]func(file string) string{
 		return slowForm + strings.Repeat("x", 100<<10)
 	},
 	"strangers' bodies": func(string) string {
-		return "POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx"
+		return "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx"
 	},
 	"readers": func(file string) string {
-		return "GET /v1/files/" + file + "/content HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer slow\r\n\r\n"
+		return "GET /v1/files/" + file + "/content HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer slow\r\n\r\n"
 	},
 }
 
-const slowForm = "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer slow\r\n" +
+const slowForm = "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer slow\r\n" +
 	"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 10000000\r\n\r\n" +
 	"--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n" +
 	"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n"

@@ -154,7 +154,7 @@ func explode(t *testing.T, address string, b bomb) (status int, size int64, e *a
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	go func() {
-		fmt.Fprintf(conn, "%sHost: x\r\nConnection: close\r\nAuthorization: Bearer k\r\n\r\n", b.head)
+		fmt.Fprintf(conn, "%sHost: localhost\r\nConnection: close\r\nAuthorization: Bearer k\r\n\r\n", b.head)
 		switch {
 		case b.name == "chunks of a byte":
 			io.WriteString(conn, strings.Repeat("1\r\n{\r\n", 300<<10))
