@@ -69,6 +69,8 @@ var forms = []struct {
 	{"escaped quotes", field(`name="a\"b"; filename="c%22d"`, "1") + end, []part{{`a"b`, `c"d`, "1"}}},
 	{"both forms of a name", field(`name=a; filename="=?utf-8?B?eA==?="; filename*=utf-8''%E4%BD%A0`, "1") + end, []part{{"a", "你", "1"}}},
 	{"a name that looks escaped when decoded", field(`name=a; filename*=utf-8''a%2522`, "1") + end, []part{{"a", "a%22", "1"}}},
+	{"what looks like the other form of a name", field(`name=a; filename="b%22; filename*=utf-8''c"`, "1") + end,
+		[]part{{"a", `b"; filename*=utf-8''c`, "1"}}},
 	{"a path", field(`name="a"; filename="C:\\x\\..\\y.txt"`, "1") + field(`name="b"; filename="../../z"`, "2") + end,
 		[]part{{"a", "y.txt", "1"}, {"b", "z", "2"}}},
 	{"no bytes", field(`name="a"`, "") + end, []part{{"a", "", ""}}},
