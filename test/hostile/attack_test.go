@@ -26,7 +26,9 @@ const (
 // now and then.
 var slowness = map[string]func(file string) string{
 	"heads": func(string) string { return "GET /v1/files HTTP/1.1\r\nHost: localhost\r\nX: " },
-	"idle":  func(string) string { return "GET /v1/files HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer slow\r\n\r\n" },
+	"idle": func(string) string {
+		return "GET /v1/files HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer slow\r\n\r\n"
+	},
 	"bodies": func(string) string {
 		return slowForm + strings.Repeat("x", 100)
 	},
