@@ -81,7 +81,9 @@ func newConns(most int, log *slog.Logger) *conns {
 // context is the http.Server's ConnContext.
 func (c *conns) context(ctx context.Context, conn net.Conn) context.Context {
 	p := &peer{conns: c}
-	p.conn, _ = conn.(*refusingConn)
+	if r, ok := conn.(*refusingConn); ok {
+		p.conn, r.log = r, c.log
+	}
 	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
 	if err != nil {
 		host = "" // not of TCP: one owner for all of them

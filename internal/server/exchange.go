@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -115,7 +116,7 @@ func (s *server) end(x *exchange) {
 		level = slog.LevelError
 	}
 	attrs := []any{
-		"request_id", x.id, "method", x.request.Method, "path", x.request.URL.Path, "status", x.status,
+		"request_id", x.id, "method", x.request.Method, "path", shortened(x.request.URL), "status", x.status,
 		"in", x.body.n, "out", x.sent, "ms", time.Since(x.start).Milliseconds(), "remote", x.request.RemoteAddr,
 	}
 	if x.caller.Project != "" {
@@ -125,15 +126,37 @@ func (s *server) end(x *exchange) {
 		attrs = append(attrs, "key", x.caller.Key)
 	}
 	if x.err != nil {
-		attrs = append(attrs, "err", x.err.Error())
-		if known := (*api.Error)(nil); errors.As(x.err, &known) && known.Unwrap() != nil {
-			attrs = append(attrs, "cause", known.Unwrap().Error())
-		}
+		attrs = append(attrs, logged(x.err)...)
 	}
 	s.Log.Log(x.request.Context(), level, "request", attrs...)
 	if failure != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// logged is what the log gets of an error: not the values that a client sent, which
+// the message to it quotes.
+func logged(err error) (attrs []any) {
+	var known *api.Error
+	if !errors.As(err, &known) {
+		return []any{"err", err.Error()}
+	}
+	attrs = []any{"err", known.Reason()}
+	if known.Unwrap() != nil {
+		attrs = append(attrs, "cause", known.Unwrap().Error())
+	}
+	return attrs
+}
+
+// shortened is a path for the log: as it is written in a URL, which leaves it
+// without a character that could pass for something else, and not too long.
+func shortened(u *url.URL) string {
+	const most = 200
+	path := u.EscapedPath()
+	if len(path) > most {
+		path = path[:most] + "..."
+	}
+	return path
 }
 
 // Unwrap lets http.ResponseController through.

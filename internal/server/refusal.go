@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -34,46 +35,58 @@ func (l refusing) Accept() (net.Conn, error) {
 // can only be a refusal of net/http.
 type refusingConn struct {
 	*net.TCPConn
-	answering atomic.Bool // an exchange has begun, and the connection is not idle yet
+	log       *slog.Logger // nil logs nothing
+	answering atomic.Bool  // an exchange has begun, and the connection is not idle yet
 }
 
 func (c *refusingConn) Write(p []byte) (int, error) {
 	if c.answering.Load() {
 		return c.TCPConn.Write(p)
 	}
-	answer, ok := inShape(p)
+	status, reason, ok := refusalOf(p)
 	if !ok {
 		return c.TCPConn.Write(p)
 	}
-	if _, err := c.TCPConn.Write(answer); err != nil {
+	id := newRequestID()
+	if c.log != nil {
+		c.log.Info("a request that cannot be read", "request_id", id, "status", status, "remote", c.RemoteAddr().String())
+	}
+	answer, err := inShape(status, reason, id)
+	if err == nil {
+		_, err = c.TCPConn.Write(answer)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// inShape makes an answer of this API of a plain one with an error's status. The
-// connection ends with it.
-func inShape(plain []byte) (answer []byte, ok bool) {
+// refusalOf reads an answer with an error's status, and what it says of the reason.
+func refusalOf(plain []byte) (status int, reason string, ok bool) {
 	head, text, ended := bytes.Cut(plain, []byte("\r\n\r\n"))
 	code, isHTTP := bytes.CutPrefix(head, []byte("HTTP/1.1 "))
 	if !isHTTP || !ended || len(code) < 3 {
-		return nil, false
+		return 0, "", false
 	}
 	status, err := strconv.Atoi(string(code[:3]))
 	if err != nil || status < 400 {
-		return nil, false
+		return 0, "", false
 	}
-	reason := http.StatusText(status)
 	if _, detail, ok := strings.Cut(string(text), ": "); ok {
-		reason = detail
+		return status, detail, true
 	}
-	e := api.Errorf(&api.Error{Status: status}, "", "The request cannot be read: %s.", reason)
-	body, err := json.Marshal(map[string]*api.Error{"error": e})
+	return status, http.StatusText(status), true
+}
+
+// inShape is an answer of this API. The connection ends with it.
+func inShape(status int, reason, requestID string) ([]byte, error) {
+	body, err := json.Marshal(map[string]*api.Error{
+		"error": api.Errorf(&api.Error{Status: status}, "", "The request cannot be read: %s.", reason)})
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
 	h := http.Header{}
-	setCommon(h, newRequestID())
+	setCommon(h, requestID)
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Connection", "close")
@@ -83,5 +96,5 @@ func inShape(plain []byte) (answer []byte, ok bool) {
 	h.Write(&b) // to memory: it does not fail
 	b.WriteString("\r\n")
 	b.Write(body)
-	return b.Bytes(), true
+	return b.Bytes(), nil
 }
