@@ -36,7 +36,7 @@ var slowness = map[string]func(file string) string{
 		return slowForm + strings.Repeat("x", 100<<10)
 	},
 	"strangers' bodies": func(string) string {
-		return "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx"
+		return "POST /v1/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx"
 	},
 	"readers": func(file string) string {
 		return "GET /v1/files/" + file + "/content HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer slow\r\n\r\n"
