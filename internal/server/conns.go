@@ -101,6 +101,7 @@ func (c *conns) context(ctx context.Context, conn net.Conn) context.Context {
 // state is the http.Server's ConnState.
 func (c *conns) state(conn net.Conn, state http.ConnState) {
 	if r, ok := conn.(*refusingConn); ok && state == http.StateIdle {
+		r.framing = framing{}
 		r.answering.Store(false)
 	}
 	if state != http.StateClosed && state != http.StateHijacked {
@@ -213,11 +214,14 @@ func (c *conns) closeLongest(list []waiting, most int) (closed int) {
 	return closed
 }
 
-// answer says that an exchange begins.
-func (p *peer) answer() {
-	if p.conn != nil {
-		p.conn.answering.Store(true)
+// answer says that an exchange begins. It returns whether the request gives two
+// lengths of its body.
+func (p *peer) answer() (twofold bool) {
+	if p.conn == nil {
+		return false
 	}
+	p.conn.answering.Store(true)
+	return p.conn.framing.twofold()
 }
 
 // admit counts a request whose key was right, until leave.

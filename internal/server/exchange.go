@@ -28,9 +28,11 @@ type exchange struct {
 	id     string
 	caller Caller // zero until it is known
 	start  time.Time
-	status int // 0 until the header is sent
-	sent   int64
-	err    error // what the handler failed with, for the log
+	// twofold says that the request gives two lengths of its body.
+	twofold bool
+	status  int // 0 until the header is sent
+	sent    int64
+	err     error // what the handler failed with, for the log
 }
 
 const (
@@ -56,7 +58,7 @@ func begin(w http.ResponseWriter, r *http.Request) *exchange {
 	if !counted {
 		client = new(peer)
 	}
-	client.answer()
+	x.twofold = client.answer()
 	x.body = &body{ReadCloser: r.Body, control: x.control, peer: client, done: r.Body == http.NoBody}
 	x.request = r.WithContext(r.Context())
 	x.request.Body = x.body
@@ -87,7 +89,7 @@ func setCommon(h http.Header, requestID string) {
 // oneRequest says whether the connection must end with this request. A proxy in
 // front may have taken another length for its body than net/http, which does not
 // tell: where there is a Transfer-Encoding it passes over the Content-Length, and
-// in HTTP/1.0 the other way round. What follows may then be a part of the body
+// in HTTP/1.0 the other way round. (framing finds most of these, but not all.) What follows may then be a part of the body
 // that was put there to be answered as somebody else's request. RFC 9112, section
 // 6.1, has the connection closed.
 func oneRequest(r *http.Request) bool {

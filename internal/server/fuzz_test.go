@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/md5"
 	"encoding/base64"
@@ -39,6 +40,7 @@ var parsers = map[string]parser{
 	"JSON":        {[2]string{`{"a":"`, `"}`}, []string{"{", "}", "[", "]", ":", ",", `"`, `"a"`, `"a":`, `"b":1`, `"\u0061":`, `,"c":null`, "0", "-1", "1e5", "9223372036854775807", "true", "null", " ", "\n", `\`, `\\`, `\"`, `\ufffd`, `\ud800`, `\udc00`, `\uD83D\uDE00`, "\ufffd", "\xff", "x", "\x00", `{"a":"`, `"}`, `{"a":{"b":"`, `"},"c":[1,"d"]}`}, checkJSON},
 	"range":       {[2]string{"Range: bytes=", ""}, []string{"Range: ", "If-Range: ", "If-None-Match: ", "If-Match: ", "If-Modified-Since: ", "\n", "bytes=", "Bytes=", "lines=", "=", "0", "1", "9", "10", "99", "100", "101", "18446744073709551616", "-", "-", "-", ",", " ", "\t", "+", "*", `"file-x"`, `W/"file-x"`, `"y"`, "Sat, 01 Jan 2000 00:00:00 GMT", "Range: bytes=5-", "Range: bytes=-"}, checkRange},
 	"digest":      {[2]string{"crc32c=:" + goodCRC + ":,", ""}, []string{"md5=:", "MD5=:", "crc32c=:", "sha-256=:", "unknown=:", ":", ":", ",", ", ", "=", " ", goodMD5, goodCRC, wrongMD5, "md5=:" + goodMD5 + ":", "crc32c=:" + goodCRC + ":", "\n", "\nContent-Md5: ", "\nContent-Digest: ", "AAAA", "\x00", ";a=1", "?0"}, checkDigest},
+	"framing":     {[2]string{"Content-Length: 1\r\n", "\r\n\r\n"}, []string{"Content-Length", "content-length:", "Transfer-Encoding", "TRANSFER-ENCODING:", ":", " ", "\t", "\r", "\n", "\r\n", "\r\n", "\r\n\r\n", "chunked", "0", "X: y\r\n", "x", "\x00", "Transfer-Encoding: chunked\r\n", "Content-Length: 1\r\n"}, checkFraming},
 	"credentials": {[2]string{"Authorization: Bearer ", "k"}, []string{"Authorization: ", "Api-Key: ", "Openai-Project: ", "Bearer ", "bearer ", "BEARER", "Basic ", " ", "\t", "\n", "sk-a", "sk-b", "k", ",", "Authorization: Bearer sk-a", "Api-Key: sk-a", "\u00a0", "\x00", "é"}, checkCredentials},
 	"list":        {[2]string{"limit=1", ""}, []string{"limit=", "after=", "order=", "purpose=", "&", "&", ";", "=", "%", "%00", "%6c", "+", "-", "0", "1", "10", "10001", "99999999999999999999", "asc", "desc", "file-x", "limit", "x", "é", "limit=5", "after=x"}, checkList},
 	"disposition": {[2]string{}, []string{"a", "b.txt", `"`, `\`, "/", ".", "..", ";", "=", "*", "'", "%", "%22", " ", "utf-8''", "filename=", "é", "你", "😀", "\ufffd", "\x7f", "=?utf-8?B?eA==?=", ","}, checkDisposition},
@@ -48,6 +50,7 @@ var parsers = map[string]parser{
 func FuzzJSON(f *testing.F)        { fuzz(f, "JSON") }
 func FuzzRange(f *testing.F)       { fuzz(f, "range") }
 func FuzzDigest(f *testing.F)      { fuzz(f, "digest") }
+func FuzzFraming(f *testing.F)     { fuzz(f, "framing") }
 func FuzzCredentials(f *testing.F) { fuzz(f, "credentials") }
 func FuzzList(f *testing.F)        { fuzz(f, "list") }
 func FuzzDisposition(f *testing.F) { fuzz(f, "disposition") }
@@ -201,6 +204,29 @@ func checkDigest(t testing.TB, lines string) bool {
 		t.Fatalf("%q: passed %v, %v", lines, passed, err)
 	}
 	return passed
+}
+
+// checkFraming: two lengths are noticed wherever the standard library sees them, in
+// whatever pieces the head comes.
+func checkFraming(t testing.TB, head string) bool {
+	h, err := textproto.NewReader(bufio.NewReader(strings.NewReader(head))).ReadMIMEHeader()
+	if err != nil {
+		return false // net/http refuses it
+	}
+	want := len(h["Content-Length"]) > 0 && len(h["Transfer-Encoding"]) > 0
+	for _, size := range []int{1, 3, len(head)} {
+		f := framing{}
+		f.watch([]byte("GET / HTTP/1.1\r\n"))
+		for rest := head; rest != ""; {
+			n := min(size, len(rest))
+			f.watch([]byte(rest[:n]))
+			rest = rest[n:]
+		}
+		if f.twofold() != want {
+			t.Fatalf("%q, %d bytes at a time: %v, want %v", head, size, f.twofold(), want)
+		}
+	}
+	return want
 }
 
 var bearer = regexp.MustCompile(`^(?i:bearer) ([^ \t]+)$`)

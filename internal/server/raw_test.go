@@ -65,8 +65,9 @@ var raw = []struct {
 	{"two lengths", create + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", []int{400}},
 	{"an empty length", create + "Content-Length:\r\n\r\n", []int{400}},
 
-	{"a length and chunks", create + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(upload), []int{200}},
-	{"chunks and a length", create + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n" + chunked(upload), []int{200}},
+	{"a length and chunks", create + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(upload), []int{400}},
+	{"chunks and a length", create + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n" + chunked(upload), []int{400}},
+	{"chunks and a length, pipelined", get + "\r\n" + create + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n" + chunked(upload), []int{200, 200}},
 	{"chunks", create + "Transfer-Encoding: chunked\r\n\r\n" + chunked(upload), []int{200}},
 	{"chunks twice", create + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(upload), []int{501}},
 	{"chunks in HTTP/1.0", strings.Replace(create, "1.1", "1.0", 1) + "Connection: keep-alive\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", []int{400}},
@@ -77,7 +78,7 @@ var raw = []struct {
 	{"a coding in quotes", create + "Transfer-Encoding: \"chunked\"\r\n\r\n" + chunked(upload), []int{501}},
 	{"an empty coding", create + "Transfer-Encoding:\r\nContent-Length: 3\r\n\r\nabc", []int{501}},
 	{"a coding after a vertical tab", create + "Transfer-Encoding:\x0bchunked\r\n\r\n" + chunked(upload), []int{400}},
-	{"a coding that is folded", create + "Transfer-Encoding:\r\n chunked\r\nContent-Length: 4\r\n\r\n" + chunked(upload), []int{200}},
+	{"a coding that is folded", create + "Transfer-Encoding:\r\n chunked\r\nContent-Length: 4\r\n\r\n" + chunked(upload), []int{400}},
 	{"chunks of a request without a body", get + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", []int{200}},
 
 	{"a chunk's size past 64 bits", create + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nx", []int{400}},
@@ -139,6 +140,27 @@ func TestEndlessChunk(t *testing.T) {
 	resp := uploadstest.Must(http.ReadResponse(bufio.NewReader(conn), nil))(t)
 	if resp.StatusCode != 413 || !resp.Close {
 		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+// Two lengths are noticed in every request of a connection.
+func TestTwofoldLater(t *testing.T) {
+	s := newServer(t)
+	conn := uploadstest.Must(net.Dial("tcp", s.address))(t)
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	r := bufio.NewReader(conn)
+	for n, request := range []string{
+		get + "X: " + strings.Repeat("x", 5000) + "\r\n\r\n",
+		create + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(upload)) + upload,
+		create + "Content-Length: 4\r\nX: " + strings.Repeat("x", 5000) + "\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(upload),
+	} {
+		io.WriteString(conn, request)
+		resp := uploadstest.Must(http.ReadResponse(r, nil))(t)
+		uploadstest.Must(io.Copy(io.Discard, resp.Body))(t)
+		if twofold := n == 2; (resp.StatusCode == 400) != twofold || resp.Close != twofold {
+			t.Errorf("request %d: status %d, %v", n, resp.StatusCode, resp.Close)
+		}
 	}
 }
 

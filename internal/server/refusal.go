@@ -35,8 +35,17 @@ func (l refusing) Accept() (net.Conn, error) {
 // can only be a refusal of net/http.
 type refusingConn struct {
 	*net.TCPConn
+	framing   framing      // of the request that is being read
 	log       *slog.Logger // nil logs nothing
 	answering atomic.Bool  // an exchange has begun, and the connection is not idle yet
+}
+
+func (c *refusingConn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if !c.answering.Load() {
+		c.framing.watch(p[:n])
+	}
+	return n, err
 }
 
 func (c *refusingConn) Write(p []byte) (int, error) {

@@ -96,6 +96,10 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := begin(w, r)
 	defer s.end(x)
+	if x.twofold {
+		fail(x, x.request, api.Errorf(api.ErrInvalid, "", "The request has both a Content-Length and a Transfer-Encoding."))
+		return
+	}
 	// ServeMux would redirect these to their cleaned form, the key with them, and
 	// give "*" an answer of its own.
 	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path || r.RequestURI == "*" {
