@@ -19,6 +19,8 @@ import (
 
 type serveCmd struct {
 	dataFlag
+	tlsFlags
+	debugFlags
 	Listen    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
 	UploadTTL time.Duration `default:"1h" placeholder:"DURATION" help:"How long an Upload stays open (${default})."`
 	MaxPart   size          `default:"64MiB" placeholder:"SIZE" help:"The largest Part (${default})."`
@@ -41,6 +43,9 @@ func (c *serveCmd) Run(env *environment) error {
 	if c.UploadTTL < time.Second {
 		return fmt.Errorf("--upload-ttl=%s: it must be at least 1s", c.UploadTTL)
 	}
+	if err := c.validateTLS(); err != nil {
+		return err
+	}
 	local, err := loopback(c.Listen)
 	if err != nil {
 		return err
@@ -56,15 +61,19 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	warnUntrusted(log, st.dir)
-	listener, err := net.Listen("tcp", c.Listen)
+	stopDebug, err := c.startDebug(log)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	return errors.Join(c.serve(env, st, listener, log), st.Close())
+	listener, scheme, err := c.listen(env.ctx, c.Listen, st.dir, log)
+	if err != nil {
+		return errors.Join(err, stopDebug(), st.Close())
+	}
+	return errors.Join(c.serve(env, st, listener, scheme, log), stopDebug(), st.Close())
 }
 
 // serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, log *slog.Logger) error {
+func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, log *slog.Logger) error {
 	svc := uploads.New(uploads.Config{
 		Meta:      st.meta,
 		Blobs:     st.blobs,
@@ -96,6 +105,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		HTTP2:             http2,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 
@@ -107,7 +117,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
-	fmt.Fprintf(env.stdout, "uploadd listens on http://%s/v1 and keeps its data in %s\n", listener.Addr(), st.dir)
+	fmt.Fprintf(env.stdout, "uploadd listens on %s://%s/v1 and keeps its data in %s\n", scheme, listener.Addr(), st.dir)
 	select {
 	case err := <-served:
 		return err
