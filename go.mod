@@ -1,6 +1,8 @@
 module uploadd
 
-go 1.26.0
+go 1.26.6
+
+toolchain go1.26.8
 
 require (
 	github.com/alecthomas/kong v1.17.0

@@ -1,6 +1,8 @@
 module uploadd/tools
 
-go 1.26.0
+go 1.26.6
+
+toolchain go1.26.8
 
 tool (
 	github.com/letsencrypt/pebble/v2/cmd/pebble
