@@ -41,10 +41,10 @@ const (
 	portDNS  = "8053"
 )
 
-// startAuthority runs one whose certificates live for so long.
-func startAuthority(t *testing.T, life time.Duration) *authority {
+// startAuthority runs one at an address, whose certificates live for so long.
+func startAuthority(t *testing.T, address string, life time.Duration) *authority {
 	t.Helper()
-	a := &authority{address: own(), ca: certstest.New(t)}
+	a := &authority{address: address, ca: certstest.New(t)}
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	certPEM, keyPEM := a.ca.Issue(t, 24*time.Hour, a.address)
@@ -137,7 +137,8 @@ const name, otherName = "files.example.com", "other.example.com"
 // A certificate is ordered from an ACME server, proved, used, and kept over a
 // restart; what is kept is for the owner's eyes.
 func TestACME(t *testing.T) {
-	a := startAuthority(t, 90*24*time.Hour)
+	t.Parallel()
+	a := startAuthority(t, own(ofACME), 90*24*time.Hour)
 	pool := a.pool(t)
 	s := a.serve(t, t.TempDir())
 	s.Client = uploadstest.Must(client.New(client.Config{BaseURL: s.URL + "/v1", HTTP: certstest.Client(t, pool, name, true)}))(t)
@@ -164,10 +165,27 @@ func TestACME(t *testing.T) {
 	}
 }
 
+// A server whose authority is out of reach says so, and lives.
+func TestNoAuthority(t *testing.T) {
+	t.Parallel()
+	stderr := uploadstest.Must(os.Create(filepath.Join(t.TempDir(), "stderr")))(t)
+	defer stderr.Close()
+	s := program.Start(t, program.Options{Stderr: stderr, Flags: []string{"--acme-domain", name, "--acme-directory", "https://127.0.0.1:1/dir"}})
+	await(t, "a word of a missing certificate", func() bool {
+		return bytes.Contains(uploadstest.Must(os.ReadFile(stderr.Name()))(t), []byte("there is no certificate"))
+	})
+	if _, _, err := shown(t, s.URL, nil, name); err == nil {
+		t.Error("there is a certificate")
+	}
+	if err := s.Stop(); err != nil {
+		t.Errorf("stopped with %v", err)
+	}
+}
+
 // A certificate is replaced before it ends, with no restart.
 func TestRenewal(t *testing.T) {
 	t.Parallel()
-	a := startAuthority(t, 15*time.Second)
+	a := startAuthority(t, own(ofRenewal), 15*time.Second)
 	pool := a.pool(t)
 	s := a.serve(t, t.TempDir())
 	serial, _, err := shown(t, s.URL, pool, name)

@@ -12,16 +12,25 @@ import (
 	"uploadd/test/program"
 )
 
-// own is an address of loopback that no other process uses, so that every port of
-// it is free.
-func own() string {
-	pid := os.Getpid()
-	return fmt.Sprintf("127.%d.%d.%d", 1+pid>>14&0x7f, pid>>7&0x7f, 1+pid&0x7f)
+// own is one of four addresses of loopback that no other process uses, so that
+// every port of it is free.
+func own(which int) string {
+	n := os.Getpid()<<2 | which
+	return fmt.Sprintf("127.%d.%d.%d", n>>16&0xff, n>>8&0xff, n&0xff)
 }
+
+// The addresses of the tests that run at a time.
+const (
+	ofDocs = iota
+	ofProfiles
+	ofACME
+	ofRenewal
+)
 
 // Profiles are on their own listener, and the public port knows nothing of them.
 func TestProfiles(t *testing.T) {
-	debug := own() + ":6060"
+	t.Parallel()
+	debug := own(ofProfiles) + ":6060"
 	s := program.Start(t, program.Options{Flags: []string{"--debug-listen", debug}})
 	for path, status := range map[string]int{
 		"/debug/pprof/": 200, "/debug/pprof/heap?debug=1": 200, "/debug/pprof/goroutine?debug=2": 200,

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -76,6 +77,45 @@ func TestHTTPS(t *testing.T) {
 				t.Errorf("read %d other bytes", len(got))
 			}
 		})
+	}
+}
+
+// Browsers are told to stay with HTTPS, by answers of every kind, but not about a
+// name that stands for all of the machine.
+func TestStrictTransport(t *testing.T) {
+	ca := certstest.New(t)
+	cert, key := ca.Files(t, t.TempDir())
+	const header = "Strict-Transport-Security"
+	secure := program.Start(t, program.Options{Flags: []string{"--tls-cert", cert, "--tls-key", key}})
+	plain := program.Start(t, program.Options{})
+	for url, want := range map[string]string{
+		secure.URL + "/healthz":  "max-age=31536000",
+		secure.URL + "/v1/files": "max-age=31536000",
+		secure.URL + "/nowhere":  "max-age=31536000",
+		strings.Replace(secure.URL, "127.0.0.1", "localhost", 1) + "/healthz": "",
+		plain.URL + "/healthz": "",
+	} {
+		resp, err := certstest.Client(t, ca.Pool(), "", false).Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get(header); got != want {
+			t.Errorf("%s: %s is %q, want %q", url, header, got, want)
+		}
+	}
+}
+
+// A client that does not begin is let go.
+func TestNoHandshake(t *testing.T) {
+	t.Parallel()
+	cert, key := certstest.New(t).Files(t, t.TempDir())
+	s := program.Start(t, program.Options{Flags: []string{"--tls-cert", cert, "--tls-key", key}})
+	conn := uploadstest.Must(net.Dial("tcp", strings.TrimPrefix(s.URL, "https://")))(t)
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after %s: %d bytes, %v", patience, n, err)
 	}
 }
 
