@@ -19,8 +19,6 @@ import (
 
 type serveCmd struct {
 	dataFlag
-	tlsFlags
-	debugFlags
 	Listen    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
 	UploadTTL time.Duration `default:"1h" placeholder:"DURATION" help:"How long an Upload stays open (${default})."`
 	MaxPart   size          `default:"64MiB" placeholder:"SIZE" help:"The largest Part (${default})."`
@@ -28,6 +26,8 @@ type serveCmd struct {
 	MaxFile   size          `default:"512MiB" placeholder:"SIZE" help:"The largest File of a single POST /v1/files (${default})."`
 	LogFormat string        `default:"text" enum:"text,json" help:"How to log requests, to standard error: text or json (${default})."`
 	Quiet     bool          `short:"q" help:"Log errors only."`
+	tlsFlags
+	debugFlags
 }
 
 const (
