@@ -47,7 +47,7 @@ func TestUnit(t *testing.T) {
 	if out := analyze(t, "verify", unit); out != "" {
 		t.Errorf("systemd-analyze verify: %s", out)
 	}
-	analyze(t, "security", "--offline=true", "--threshold=15", unit) // of 100
+	analyze(t, "security", "--offline=true", "--threshold=20", unit) // of 100
 }
 
 // The program lives within the unit's filter, which allows every system call of a
