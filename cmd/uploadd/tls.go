@@ -59,7 +59,7 @@ func (f tlsFlags) validateTLS() error {
 // the certificates until ctx ends. dir is the data directory; scheme is that of
 // the port's URL.
 func (f tlsFlags) listen(ctx context.Context, address, dir string, log *slog.Logger) (listener net.Listener, scheme string, err error) {
-	config, err := f.certificates(ctx, dir, log)
+	config, watch, err := f.certificates(dir, log)
 	if err != nil {
 		return nil, "", err
 	}
@@ -67,36 +67,36 @@ func (f tlsFlags) listen(ctx context.Context, address, dir string, log *slog.Log
 	if err != nil || config == nil {
 		return listener, "http", err
 	}
+	go watch(ctx)
 	return tls.NewListener(listener, config), "https", nil
 }
 
-// certificates is nil without TLS.
-func (f tlsFlags) certificates(ctx context.Context, dir string, log *slog.Logger) (*tls.Config, error) {
+// certificates returns what a listener needs, and what is to run beside it; both
+// are nil without TLS.
+func (f tlsFlags) certificates(dir string, log *slog.Logger) (config *tls.Config, watch func(context.Context), err error) {
 	switch {
 	case f.TLSCert != "":
 		files, err := certs.OpenFiles(f.TLSCert, f.TLSKey, log)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		reload := make(chan os.Signal, 1)
 		signal.Notify(reload, syscall.SIGHUP)
-		go func() {
+		return files.TLS(), func(ctx context.Context) {
 			defer signal.Stop(reload)
 			files.Watch(ctx, reload)
-		}()
-		return files.TLS(), nil
+		}, nil
 	case len(f.ACMEDomain) > 0:
 		cache := filepath.Join(dir, "acme")
 		if err := blob.MkdirAll(cache); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		acme, err := certs.NewACME(certs.Authority{
 			Names: f.ACMEDomain, Email: f.ACMEEmail, Directory: f.ACMEDirectory, Cache: cache, Log: log})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		go acme.Watch(ctx)
-		return acme.TLS(), nil
+		return acme.TLS(), acme.Watch, nil
 	}
-	return nil, nil
+	return nil, nil, nil
 }
