@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -96,18 +95,11 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 	if local, _ := loopback(listener.Addr().String()); local {
 		gate.Open = project
 	}
-	srv := &http.Server{
-		Handler: server.New(server.Config{
-			Authenticate: authenticate(gate),
-			Ready:        svc.Ready,
-			Log:          log,
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		HTTP2:             http2,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	srv := server.NewHTTPServer(server.New(server.Config{
+		Authenticate: authenticate(gate),
+		Ready:        svc.Ready,
+		Log:          log,
+	}), log)
 
 	janitor, stopJanitor := context.WithCancel(context.Background())
 	var cleaning sync.WaitGroup
@@ -167,7 +159,7 @@ func (c *serveCmd) requireKey(ctx context.Context) error {
 	} else if !errors.Is(err, errNoData) {
 		return err
 	}
-	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. Make one:\n\n  uploadd keys create --project NAME --data %s\n", c.Listen, c.Data)
+	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. make one with: uploadd keys create --project NAME --data %s", c.Listen, c.Data)
 }
 
 // authenticate joins the server, which knows the API alone, to the gate.

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"uploadd/internal/blob"
 	"uploadd/internal/certs"
+	"uploadd/internal/server"
 )
 
 // tlsFlags say where the certificate comes from. Without any, there is no TLS.
@@ -24,20 +23,6 @@ type tlsFlags struct {
 	ACMEDomain    []string `name:"acme-domain" placeholder:"NAME" help:"Serve HTTPS with certificates for these names from an ACME authority, whose terms you agree to. Port 443 of each name must lead here."`
 	ACMEEmail     string   `name:"acme-email" placeholder:"ADDRESS" help:"Where the authority may write to."`
 	ACMEDirectory string   `name:"acme-directory" default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL" help:"The authority (${default})."`
-}
-
-// http2 bounds how many requests a connection may have at a time, and what it may
-// send before a handler reads it: a connection that is as bad as can be costs some
-// 4 MiB. That is also the most that is on its way at a time. At 50 ms to the server
-// and back a part came in at 73 MiB/s, and with the usual 1 MiB at 19 MiB/s
-// (`go test -run Speed -v ./test/tls -args -parts 4 -away 50ms`).
-var http2 = &http.HTTP2Config{
-	MaxConcurrentStreams:          64,
-	MaxReadFrameSize:              256 << 10,
-	MaxReceiveBufferPerConnection: 4<<20 - 1,
-	MaxReceiveBufferPerStream:     4<<20 - 1,
-	SendPingTimeout:               30 * time.Second, // a peer that is gone is noticed
-	WriteByteTimeout:              time.Minute,      // and one that takes nothing
 }
 
 // validateTLS finds flags that make no sense together.
@@ -64,8 +49,12 @@ func (f tlsFlags) listen(ctx context.Context, address, dir string, log *slog.Log
 		return nil, "", err
 	}
 	listener, err = net.Listen("tcp", address)
-	if err != nil || config == nil {
-		return listener, "http", err
+	if err != nil {
+		return nil, "", err
+	}
+	listener = server.Refusing(listener)
+	if config == nil {
+		return listener, "http", nil
 	}
 	go watch(ctx)
 	return tls.NewListener(listener, config), "https", nil

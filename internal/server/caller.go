@@ -38,7 +38,9 @@ func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (api.API, 
 	if err != nil {
 		return nil, err
 	}
-	exchangeOf(w).caller = caller
+	x := exchangeOf(w)
+	x.caller = caller
+	x.body.admit(caller)
 	return caller.API, nil
 }
 

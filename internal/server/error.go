@@ -55,8 +55,11 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	unread := !x.body.done
 	if unread {
-		// Nobody may take what is left of this body for a request.
-		h.Set("Connection", "close")
+		// Nobody may take what is left of this body for a request. In HTTP/2 nobody
+		// can, and other requests share the connection.
+		if r.ProtoMajor == 1 {
+			h.Set("Connection", "close")
+		}
 		// Without this, net/http would wait for the body before it answers.
 		_ = x.control.EnableFullDuplex() // not supported: then it waits
 	}

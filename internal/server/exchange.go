@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -45,32 +46,61 @@ const noStore = "private, no-store"
 
 // begin starts an exchange and sets the headers that every answer has.
 func begin(w http.ResponseWriter, r *http.Request) *exchange {
-	var id [16]byte
-	rand.Read(id[:])
 	x := &exchange{
 		ResponseWriter: w,
 		control:        http.NewResponseController(w),
-		id:             "req_" + hex.EncodeToString(id[:]),
+		id:             newRequestID(),
 		start:          time.Now(),
 	}
-	x.body = &body{ReadCloser: r.Body, control: x.control, done: r.Body == http.NoBody}
+	client, counted := r.Context().Value(peerKey{}).(*peer)
+	if !counted {
+		client = new(peer)
+	}
+	client.answer()
+	x.body = &body{ReadCloser: r.Body, control: x.control, peer: client, done: r.Body == http.NoBody}
 	x.request = r.WithContext(r.Context())
 	x.request.Body = x.body
-	h := w.Header()
-	h.Set("X-Request-Id", x.id)
+	setCommon(w.Header(), x.id)
+	if oneRequest(r) {
+		w.Header().Set("Connection", "close")
+	}
+	return x
+}
+
+func newRequestID() string {
+	var id [16]byte
+	rand.Read(id[:])
+	return "req_" + hex.EncodeToString(id[:])
+}
+
+// setCommon sets the headers that every answer has.
+func setCommon(h http.Header, requestID string) {
+	h.Set("X-Request-Id", requestID)
 	h.Set("Openai-Version", "2020-10-01")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", noStore)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox") // no answer is a page
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")
-	return x
+}
+
+// oneRequest says whether the connection must end with this request. A proxy in
+// front may have taken another length for its body than net/http, which does not
+// tell: where there is a Transfer-Encoding it passes over the Content-Length, and
+// in HTTP/1.0 the other way round. What follows may then be a part of the body
+// that was put there to be answered as somebody else's request. RFC 9112, section
+// 6.1, has the connection closed.
+func oneRequest(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }
 
 // end logs the exchange, after a panic too: that is an internal error of this
 // request alone, and cuts the connection if an answer had begun.
 func (s *server) end(x *exchange) {
 	failure := recover()
+	if x.body.admitted {
+		defer x.body.peer.leave()
+	}
 	if failure != nil && failure != http.ErrAbortHandler {
 		s.Log.Error("a handler panicked", "request_id", x.id, "panic", failure, "stack", string(debug.Stack()))
 		if x.status == 0 {
@@ -86,7 +116,7 @@ func (s *server) end(x *exchange) {
 		level = slog.LevelError
 	}
 	attrs := []any{
-		"request_id", x.id, "method", x.request.Method, "path", x.request.URL.Path, "status", x.status,
+		"request_id", x.id, "method", x.request.Method, "path", shortened(x.request.URL), "status", x.status,
 		"in", x.body.n, "out", x.sent, "ms", time.Since(x.start).Milliseconds(), "remote", x.request.RemoteAddr,
 	}
 	if x.caller.Project != "" {
@@ -96,15 +126,37 @@ func (s *server) end(x *exchange) {
 		attrs = append(attrs, "key", x.caller.Key)
 	}
 	if x.err != nil {
-		attrs = append(attrs, "err", x.err.Error())
-		if known := (*api.Error)(nil); errors.As(x.err, &known) && known.Unwrap() != nil {
-			attrs = append(attrs, "cause", known.Unwrap().Error())
-		}
+		attrs = append(attrs, logged(x.err)...)
 	}
 	s.Log.Log(x.request.Context(), level, "request", attrs...)
 	if failure != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// logged is what the log gets of an error: not the values that a client sent, which
+// the message to it quotes.
+func logged(err error) (attrs []any) {
+	var known *api.Error
+	if !errors.As(err, &known) {
+		return []any{"err", err.Error()}
+	}
+	attrs = []any{"err", known.Reason()}
+	if known.Unwrap() != nil {
+		attrs = append(attrs, "cause", known.Unwrap().Error())
+	}
+	return attrs
+}
+
+// shortened is a path for the log: as it is written in a URL, which leaves it
+// without a character that could pass for something else, and not too long.
+func shortened(u *url.URL) string {
+	const most = 200
+	path := u.EscapedPath()
+	if len(path) > most {
+		path = path[:most] + "..."
+	}
+	return path
 }
 
 // Unwrap lets http.ResponseController through.
@@ -126,7 +178,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	n, err := x.ResponseWriter.Write(p)
+	n, err := x.body.during(func() (int, error) { return x.ResponseWriter.Write(p) })
 	x.sent += int64(n)
 	return n, err
 }

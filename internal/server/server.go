@@ -99,8 +99,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil {
 		demandTLS(w.Header(), r.Host)
 	}
-	// ServeMux would redirect these to their cleaned form, the key with them.
-	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path {
+	// ServeMux would redirect these to their cleaned form, the key with them, and
+	// give "*" an answer of its own.
+	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path || r.RequestURI == "*" {
 		fail(x, x.request, unknown(x, x.request))
 		return
 	}

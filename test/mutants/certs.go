@@ -15,7 +15,7 @@ var inCerts = []mutant{
 	{"a key that everybody can read goes unmentioned", "H6", certFiles, "&0o004 != 0", "&0o004 > 0o007", []string{tCerts}},
 	{"everybody can read the keys of certificates", "H6", certCache, "os.O_EXCL, 0o600", "os.O_EXCL, 0o604", []string{tCerts}},
 	{"a certificate is ordered for any name", "I2", "internal/certs/acme.go", "HostPolicy: autocert.HostWhitelist(names...),", "", []string{tTLS}},
-	{"a connection has any number of requests", "F4", tlsFlags, "MaxConcurrentStreams:          64", "MaxConcurrentStreams:          1000", []string{tTLS}},
+	{"a connection has any number of requests", "F4", "internal/server/listen.go", "MaxConcurrentStreams:          64", "MaxConcurrentStreams:          1000", []string{tTLS}},
 	{"a certificate without its key is no mistake", "H6", tlsFlags, `case files && f.TLSKey == "":`, `case files && f.TLSKey == "none":`, []string{tProgram}},
 	{"strangers can take profiles", "H6", "cmd/uploadd/debug.go", "!addr.IP.IsLoopback()", "addr.IP.IsMulticast()", []string{tProgram}},
 	{"everybody can read the database", "H6", "cmd/uploadd/main.go", "syscall.Umask(0o077)", "syscall.Umask(0)", []string{tProgram}},
