@@ -25,6 +25,8 @@ type serveCmd struct {
 	MaxFile   size          `default:"512MiB" placeholder:"SIZE" help:"The largest File of a single POST /v1/files (${default})."`
 	LogFormat string        `default:"text" enum:"text,json" help:"How to log requests, to standard error: text or json (${default})."`
 	Quiet     bool          `short:"q" help:"Log errors only."`
+	tlsFlags
+	debugFlags
 }
 
 const (
@@ -39,6 +41,9 @@ const (
 func (c *serveCmd) Run(env *environment) error {
 	if c.UploadTTL < time.Second {
 		return fmt.Errorf("--upload-ttl=%s: it must be at least 1s", c.UploadTTL)
+	}
+	if err := c.validateTLS(); err != nil {
+		return err
 	}
 	local, err := loopback(c.Listen)
 	if err != nil {
@@ -55,15 +60,19 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	warnUntrusted(log, st.dir)
-	listener, err := net.Listen("tcp", c.Listen)
+	stopDebug, err := c.startDebug(log)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	return errors.Join(c.serve(env, st, listener, log), st.Close())
+	listener, scheme, err := c.listen(env.ctx, c.Listen, st.dir, log)
+	if err != nil {
+		return errors.Join(err, stopDebug(), st.Close())
+	}
+	return errors.Join(c.serve(env, st, listener, scheme, log), stopDebug(), st.Close())
 }
 
 // serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, log *slog.Logger) error {
+func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, log *slog.Logger) error {
 	svc := uploads.New(uploads.Config{
 		Meta:      st.meta,
 		Blobs:     st.blobs,
@@ -99,8 +108,8 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 	defer stopJanitor()
 
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(server.Refusing(listener)) }()
-	fmt.Fprintf(env.stdout, "uploadd listens on http://%s/v1 and keeps its data in %s\n", listener.Addr(), st.dir)
+	go func() { served <- srv.Serve(listener) }()
+	fmt.Fprintf(env.stdout, "uploadd listens on %s://%s/v1 and keeps its data in %s\n", scheme, listener.Addr(), st.dir)
 	select {
 	case err := <-served:
 		return err
@@ -150,7 +159,7 @@ func (c *serveCmd) requireKey(ctx context.Context) error {
 	} else if !errors.Is(err, errNoData) {
 		return err
 	}
-	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. Make one:\n\n  uploadd keys create --project NAME --data %s\n", c.Listen, c.Data)
+	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. make one with: uploadd keys create --project NAME --data %s", c.Listen, c.Data)
 }
 
 // authenticate joins the server, which knows the API alone, to the gate.

@@ -17,8 +17,8 @@ import (
 // Refusing returns a listener for a server of NewHTTPServer, whose clients get
 // errors in the shape of the API for what net/http refuses before it asks a
 // handler: a head that is malformed or too large, a version or a transfer coding
-// that it does not know. By itself it sends a line of plain text. Under TLS it
-// still does: what it writes passes here encrypted.
+// that it does not know. By itself it sends a line of plain text. It is for a port
+// without TLS, under which neither can be seen.
 func Refusing(l net.Listener) net.Listener { return refusing{l} }
 
 type refusing struct{ net.Listener }

@@ -96,6 +96,9 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := begin(w, r)
 	defer s.end(x)
+	if r.TLS != nil {
+		demandTLS(w.Header(), r.Host)
+	}
 	if x.twofold {
 		fail(x, x.request, api.Errorf(api.ErrInvalid, "", "The request has both a Content-Length and a Transfer-Encoding."))
 		return
@@ -153,6 +156,14 @@ func (s *server) stream(do func(api.API, http.ResponseWriter, *http.Request) err
 		}
 		return do(a, w, r)
 	})
+}
+
+// demandTLS tells browsers to come by HTTPS from now on. The names of a machine for
+// itself are left out: they stand for every server on it, whatever the port.
+func demandTLS(h http.Header, host string) {
+	if strings.Contains(host, ".") {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 }
 
 func unknown(_ http.ResponseWriter, r *http.Request) error {

@@ -11,6 +11,8 @@ const (
 	tDurable  = "test/durability"
 	tAccess   = "internal/access"
 	tTenants  = "test/tenants"
+	tCerts    = "internal/certs"
+	tTLS      = "test/tls"
 )
 
 const (
