@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -68,6 +69,7 @@ func getContent(a api.API, w http.ResponseWriter, r *http.Request) error {
 	http.ServeContent(p, r, "", time.Unix(f.CreatedAt, 0), c)
 	switch {
 	case p.status == http.StatusRequestedRangeNotSatisfiable:
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", f.Bytes))
 		return api.Errorf(api.ErrRange, "", "The range '%.100s' lies outside of the %d bytes of file %s.", asked, f.Bytes, f.ID)
 	case p.status != 0:
 		return api.Errorf(&api.Error{Status: p.status}, "", "A precondition of the request does not hold for file %s.", f.ID)

@@ -18,7 +18,7 @@ import (
 // errors in the shape of the API for what net/http refuses before it asks a
 // handler: a head that is malformed or too large, a version or a transfer coding
 // that it does not know. By itself it sends a line of plain text. It is for a port
-// without TLS, under which neither can be seen.
+// without TLS, which would hide all of it.
 func Refusing(l net.Listener) net.Listener { return refusing{l} }
 
 type refusing struct{ net.Listener }

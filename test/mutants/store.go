@@ -6,6 +6,7 @@ const (
 	tMeta     = "internal/meta"
 	tBlob     = "internal/blob"
 	tServer   = "internal/server"
+	tHostile  = "test/hostile"
 	tFormdata = "internal/formdata"
 	tProgram  = "cmd/uploadd"
 	tDurable  = "test/durability"
