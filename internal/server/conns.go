@@ -22,9 +22,9 @@ import (
 //
 // A stranger is a connection on which no key has been right yet. Strangers have
 // half of the room, so that however many come and say nothing, those who are
-// known stay, and one who says at once who it is gets in. Requests in progress
-// hold more than idle connections, so there may be fewer of them. One that the
-// server itself is at work on is never cut off.
+// known stay, and one who says at once who it is gets in. Requests that wait for
+// their client hold more than idle connections, so there may be fewer of them. One
+// that the server itself is at work on is never cut off.
 type conns struct {
 	max int
 	log *slog.Logger
@@ -43,9 +43,9 @@ type conns struct {
 const (
 	// maxConns is the most connections by default. A stranger costs about 20 KiB.
 	maxConns = 4096
-	// Requests in progress, each of which may hold a buffer of 512 KiB, have
-	// 1/activeShare of the room. From half of that on, those that have stalled are
-	// cut off.
+	// Requests that wait for their client, each of which may hold a buffer of
+	// 512 KiB, have 1/activeShare of the room. From half of that on, those that have
+	// stalled are cut off.
 	activeShare = 8
 	// stalled is how long such a request may be without progress. As long as there
 	// is room, body and exchange are more patient.
@@ -147,7 +147,7 @@ func (c *conns) makeRoom() {
 			}
 		}
 	}
-	before, requests, share := len(c.open), int(c.active.Load()), c.max/activeShare
+	before, requests, share := len(c.open), weigh(active), c.max/activeShare
 	c.closeLongest(strangers, len(strangers)-c.max/2)
 	n := c.closeLongest(slow, requests-share/2)
 	c.closeLongest(active, requests-n-share)
@@ -186,6 +186,13 @@ func order(list []waiting) {
 	slices.SortFunc(list, func(a, b waiting) int {
 		return cmp.Or(cmp.Compare(b.younger, a.younger), cmp.Compare(a.since, b.since))
 	})
+}
+
+func weigh(list []waiting) (weight int) {
+	for _, w := range list {
+		weight += w.weight
+	}
+	return weight
 }
 
 // closeLongest closes a weight of most of those that wait, and some more, so that

@@ -160,8 +160,10 @@ func TestStalledMakeRoom(t *testing.T) {
 		stalling = append(stalling, dial(t, address, head+"{"))
 	}
 	var waiting sync.WaitGroup
-	served := dial(t, address, "")
-	waiting.Go(func() { ask(t, served, "patient") })
+	for range 5 {
+		served := dial(t, address, "")
+		waiting.Go(func() { ask(t, served, "patient") })
+	}
 	moving := dial(t, address, head)
 	time.Sleep(stalled / 2)
 	for range 2 {

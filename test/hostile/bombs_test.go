@@ -121,6 +121,7 @@ func bombs(t *testing.T, upload, file string) []bomb {
 
 // Whatever is sent, it is answered, and what the server holds does not grow.
 func TestBombs(t *testing.T) {
+	t.Parallel()
 	s := program.Start(t, program.Options{})
 	address := strings.TrimPrefix(s.URL, "http://")
 	upload := uploadstest.Must(s.CreateUpload(t.Context(), api.CreateUploadRequest{Filename: "f", Purpose: "batch", Bytes: 1 << 30, MimeType: "a/b"}))(t)

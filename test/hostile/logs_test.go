@@ -24,6 +24,7 @@ const unread = "a request that cannot be read"
 // What clients send stays out of the log: it gets a line for each request, in
 // which nothing of theirs starts another, and no key, name or body.
 func TestLogs(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"json", "text"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()

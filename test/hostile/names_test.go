@@ -31,6 +31,7 @@ var unnames = []string{
 // File names are data: shown as they were sent, never a path, never a header of
 // their own.
 func TestNames(t *testing.T) {
+	t.Parallel()
 	w := newWire(t, program.Start(t, program.Options{}))
 	ids := map[string]string{} // of Files, to their names
 	for _, name := range names {

@@ -199,6 +199,7 @@ func desynchronized(t *testing.T, address, request string) string {
 
 // Behind a proxy nobody gets another's answer, whatever somebody sends.
 func TestSmuggling(t *testing.T) {
+	t.Parallel()
 	for name := range proxies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -218,6 +219,7 @@ func TestSmuggling(t *testing.T) {
 
 // A server that passes over Transfer-Encoding is found out behind each proxy.
 func TestSmugglingIsNoticed(t *testing.T) {
+	t.Parallel()
 	for name := range proxies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -77,6 +77,7 @@ var patience = map[string]time.Duration{
 
 // However much room there is, each of them is cut off after a while.
 func TestSlowClientsEnd(t *testing.T) {
+	t.Parallel()
 	s := program.Start(t, program.Options{})
 	large := uploadstest.Must(s.CreateFile(t.Context(), bytes.NewReader(make([]byte, 8<<20)), func() (api.CreateFileRequest, error) {
 		return api.CreateFileRequest{Filename: "large", Purpose: "user_data"}, nil

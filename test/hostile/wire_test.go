@@ -89,6 +89,7 @@ func (w wire) checkHeaders(what string, h http.Header) {
 
 // No path leads anywhere but to the routes, and none is redirected.
 func TestPaths(t *testing.T) {
+	t.Parallel()
 	w := newWire(t, program.Start(t, program.Options{}))
 	for _, path := range []string{
 		"//v1/files", "/v1//files", "/v1/files/", "/v1/./files", "/v1/../v1/files", "/v1/files/..", "/v1/files/.", "/v1/files/../../etc/passwd",
@@ -113,6 +114,7 @@ func TestPaths(t *testing.T) {
 
 // A request is what its first line says; headers for others change nothing.
 func TestForeignHeaders(t *testing.T) {
+	t.Parallel()
 	w := newWire(t, program.Start(t, program.Options{}))
 	for _, header := range []string{
 		"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X-Original-URL: /v1/nowhere", "X-Rewrite-URL: /v1/nowhere",
@@ -137,6 +139,7 @@ func TestForeignHeaders(t *testing.T) {
 // A page of another origin learns nothing, and cannot ask for more than a form
 // can send.
 func TestOtherOrigins(t *testing.T) {
+	t.Parallel()
 	w := newWire(t, program.Start(t, program.Options{}))
 	for _, origin := range []string{"https://elsewhere.example", "null", "http://x", "http://127.0.0.1"} {
 		for _, method := range []string{"POST", "DELETE", "GET"} {
