@@ -18,7 +18,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-var frames = flag.Int("frames", 2_000, "how many frames of a kind an attacker of HTTP/2 sends")
+var frames = flag.Int("frames", 1_000, "how many frames of a kind an attacker of HTTP/2 sends")
 
 // attacker is one end of a connection of HTTP/2 that sends what it likes.
 type attacker struct {
