@@ -36,6 +36,11 @@ type Config struct {
 	// HTTP makes the requests; nil is a client made for this one. Its
 	// CheckRedirect is not used: a redirect is never followed.
 	HTTP *http.Client
+	// APIVersion makes it a client of Azure OpenAI, where BaseURL is the
+	// resource's endpoint, such as https://name.openai.azure.com: the key is sent
+	// in the header api-key, and the version with each request. "v1" is the
+	// surface that has the paths of OpenAI, and no version.
+	APIVersion string
 	// Organization and Project are sent to OpenAI in their headers; "" is not.
 	Organization, Project string
 }

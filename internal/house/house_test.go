@@ -14,6 +14,7 @@ import (
 var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/api", "uploadd/", "the contract depends on nobody, so that everybody can depend on it"},
 	{"uploadd/client", "uploadd/internal/", "the client lives outside: what it needs of the server is the contract"},
+	{"uploadd/client/transfer", "uploadd/internal/", "as the client"},
 	{"uploadd/cmd/upload", "uploadd/internal/", "as the client"},
 	{"uploadd/internal/formdata", "uploadd/", "a parser of forms knows nothing of uploads"},
 	{"uploadd/internal/server", "uploadd/internal/uploads", "a handler knows the API, not who stands behind it"},

@@ -1,0 +1,120 @@
+// Package transfer sends whole files by way of a [client.Client]: cut into
+// Parts, several at a time, again where that helps, and on from where an
+// earlier call was cut off. It works with uploadd, with OpenAI and with Azure
+// OpenAI; what the server adds to their API makes it better, and is not needed.
+//
+// A call either returns the File, whole and there once, or an error that says
+// it does not know of one. [ErrUnknownOutcome] is the one error after which it
+// may be there all the same.
+package transfer
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"uploadd/api"
+	"uploadd/client"
+)
+
+// Uploader sends files. The zero value of every field but Client is a good
+// one. It is safe for concurrent use, and its limits are those of all the calls
+// together; no field may be changed once it is in use.
+type Uploader struct {
+	// Client says where to. Required.
+	Client *client.Client
+	// PartSize is how long a Part is, in bytes: up to api.MaxPart. 0 chooses:
+	// small enough that there are several to send at a time, large enough that
+	// the requests themselves do not count.
+	PartSize int64
+	// Parallel is how many Parts, of all calls together, are sent at a time. 0
+	// finds out: it begins with a few, takes more as long as that makes it
+	// faster, up to 16, and less when the server asks for it (429, 503).
+	Parallel int
+	// BytesPerSecond bounds what all calls send together; 0 does not.
+	BytesPerSecond int64
+	// Journal is a directory, made when it is needed, in which the calls note
+	// what has arrived, so that one that is cut off can be gone on with by
+	// another process. "" keeps none. The key is never written to it.
+	Journal string
+	// NoMD5 leaves the MD5 out that the server checks the File by. It costs a
+	// processor some 2 s per GiB, beside the sending, and finds a file that was
+	// changed while it was sent even where its time does not show it.
+	NoMD5 bool
+	// Patience is for how long a call goes on trying while nothing arrives; 0
+	// is 5 minutes. There is no limit to the time in all, other than the
+	// context's.
+	Patience time.Duration
+	// Progress is told what happens. It is called from several goroutines, but
+	// by one at a time, and holds up the sending while it runs.
+	Progress func(Progress)
+
+	shared sync.Once
+}
+
+// Request describes the File to make.
+type Request struct {
+	// Filename is the File's name; "" is the last element of the path.
+	Filename string
+	// Purpose is one of api.Purposes; "" is "user_data".
+	Purpose string
+	// MimeType is what OpenAI wants to know of some purposes; "" goes by the
+	// extension of Filename.
+	MimeType string
+	// ExpiresAfter is when the File expires by itself; nil is the server's default.
+	ExpiresAfter *api.ExpiresAfter
+}
+
+// Source is bytes that can be read at any place, several at a time.
+type Source struct {
+	io.ReaderAt
+	// Size is how many bytes there are.
+	Size int64
+	// Name is what Progress calls it; "" is the Filename of the Request.
+	Name string
+	// Identity names these very bytes, so that a later call with the same one
+	// can go on: of a file, its path, time and inode. A Source that may hold
+	// other bytes under the same Identity is found out by their checksums. ""
+	// does not go on from an earlier call, nor leaves anything for a later one.
+	Identity string
+	// Changed, if there is one, is asked before the File is made whether the
+	// bytes have changed since; it returns what to tell the caller, or nil.
+	Changed func() error
+}
+
+// UploadFile sends the file at path, a regular one. If u.Journal is set and an
+// earlier call with the same path, server and Request was cut off, it goes on
+// with that, unless the file has changed since.
+//
+// Errors: those of the file system; [ErrChanged], [ErrBusy], [*Incomplete],
+// [ErrUnknownOutcome]; *api.Error, when the server refuses.
+func (u *Uploader) UploadFile(ctx context.Context, path string, req Request) (*api.File, error) {
+	panic("not yet")
+}
+
+// Upload sends src. Errors are those of UploadFile, and of src.
+func (u *Uploader) Upload(ctx context.Context, src Source, req Request) (*api.File, error) {
+	panic("not yet")
+}
+
+// UploadStream sends r, read until EOF. The API wants the size first, so r is
+// copied to a temporary file, which has no name and vanishes with the process.
+// It cannot be gone on with by another call.
+func (u *Uploader) UploadStream(ctx context.Context, r io.Reader, req Request) (*api.File, error) {
+	panic("not yet")
+}
+
+// Plan is how a file of a size would be sent.
+type Plan struct {
+	Size     int64
+	Single   bool  // by one request, as a File at once; else as an Upload
+	PartSize int64 // of all Parts but the last one, in bytes
+	Parts    int
+}
+
+// Plan tells how a file of size bytes would be sent, and what is wrong with
+// such a size. It asks nobody.
+func (u *Uploader) Plan(size int64) (Plan, error) {
+	panic("not yet")
+}
