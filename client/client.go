@@ -1,6 +1,6 @@
 // Package client is the Uploads and Files API over HTTP: [Client] implements
-// [api.API] against uploadd, or against OpenAI for all but the extensions
-// (GetUpload, ListUploads, ListParts).
+// [api.API] against uploadd, or against OpenAI and Azure OpenAI for all but the
+// extensions (GetUpload, ListUploads, ListParts).
 //
 // An error the server answered with is an [*api.Error] again, so errors.Is
 // with api.ErrNotFound and its like holds as it does next to the domain. Any
@@ -47,7 +47,8 @@ type Config struct {
 
 // Client implements [api.API] over HTTP. It is safe for concurrent use.
 type Client struct {
-	base   string // no slash at its end
+	base   string     // no slash at its end
+	query  url.Values // of every request
 	key    string
 	header http.Header // of every request
 	http   *http.Client
@@ -71,8 +72,14 @@ func New(cfg Config) (*Client, error) {
 		return nil, errors.New("client: base URL: a user, a query or a fragment has no use in it")
 	}
 	header := http.Header{"User-Agent": {"uploadd-client"}}
+	keyHeader, keyPrefix := "Authorization", "Bearer "
+	var query url.Values
+	if cfg.APIVersion != "" {
+		keyHeader, keyPrefix = "Api-Key", ""
+		u.Path, query = azure(u.Path, cfg.APIVersion)
+	}
 	for _, h := range []struct{ name, prefix, value string }{
-		{"Authorization", "Bearer ", cfg.Key},
+		{keyHeader, keyPrefix, cfg.Key},
 		{"OpenAI-Organization", "", cfg.Organization},
 		{"OpenAI-Project", "", cfg.Project},
 	} {
@@ -90,8 +97,23 @@ func New(cfg Config) (*Client, error) {
 	// The API does not redirect. What does is a mistaken address or somebody
 	// in between, and neither is to see the key or the data.
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: strings.TrimRight(u.String(), "/"), key: cfg.Key, header: header, http: &hc}, nil
+	return &Client{base: strings.TrimRight(u.String(), "/"), query: query, key: cfg.Key, header: header, http: &hc}, nil
 }
+
+// azure returns the path of Azure OpenAI's API below an endpoint's, which may
+// have it already, and the query of every request.
+func azure(path, version string) (string, url.Values) {
+	path = strings.TrimRight(path, "/")
+	path = strings.TrimSuffix(strings.TrimSuffix(path, "/v1"), "/openai") + "/openai"
+	if version == "v1" {
+		return path + "/v1", nil
+	}
+	return path, url.Values{"api-version": {version}}
+}
+
+// BaseURL is the server's address, without a slash at its end: what Config has,
+// or for Azure OpenAI the address of the API there.
+func (c *Client) BaseURL() string { return c.base }
 
 // String names the server, and keeps the key out of whatever prints a Client.
 func (c *Client) String() string { return "client of " + c.base }
@@ -100,13 +122,17 @@ func (c *Client) String() string { return "client of " + c.base }
 func (c *Client) GoString() string { return c.String() }
 
 // newTransport bounds every wait but those for bytes to flow, which may take
-// as long as the data is long: the context bounds these.
+// as long as the data is long: the context bounds these. It speaks HTTP/1.1,
+// which gives each Part a connection of its own: over HTTP/2 all of them would
+// share the window of one, and cost a frame every 16 KiB.
 func newTransport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
+		Protocols:              protocols,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		ResponseHeaderTimeout:  10 * time.Minute, // a completion with an md5 reads the whole File
