@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"sync"
 	"time"
 
 	"uploadd/api"
@@ -36,4 +37,37 @@ type Progress struct {
 	Err               error         // of Retrying and Restarted: what failed
 	Wait              time.Duration // of Retrying
 	File              *api.File     // of Done
+}
+
+// often is how much time passes between two Sent at least.
+const often = 100 * time.Millisecond
+
+// reporter tells what happens, one thing at a time.
+type reporter struct {
+	tell func(Progress) // nil: nobody asks
+
+	mu   sync.Mutex
+	last time.Time // of the last Sent
+}
+
+// event takes a function so that no figure is older than those told before it.
+func (r *reporter) event(what func() Progress) {
+	if r.tell == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell(what())
+}
+
+// sent is event for what happens all the time. Nobody waits to tell it.
+func (r *reporter) sent(what func() Progress) {
+	if r.tell == nil || !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.last) >= often {
+		r.last = now
+		r.tell(what())
+	}
 }

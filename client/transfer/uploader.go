@@ -11,6 +11,8 @@ package transfer
 import (
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -50,7 +52,11 @@ type Uploader struct {
 	// by one at a time, and holds up the sending while it runs.
 	Progress func(Progress)
 
-	shared sync.Once
+	once   sync.Once
+	shared *engine
+
+	// For tests, which have no time: 0 is firstWait, and settling.
+	firstWait, settling time.Duration
 }
 
 // Request describes the File to make.
@@ -81,6 +87,9 @@ type Source struct {
 	// Changed, if there is one, is asked before the File is made whether the
 	// bytes have changed since; it returns what to tell the caller, or nil.
 	Changed func() error
+
+	// state is what of a file changes with its bytes: another one is another file.
+	state string
 }
 
 // UploadFile sends the file at path, a regular one. If u.Journal is set and an
@@ -90,31 +99,89 @@ type Source struct {
 // Errors: those of the file system; [ErrChanged], [ErrBusy], [*Incomplete],
 // [ErrUnknownOutcome]; *api.Error, when the server refuses.
 func (u *Uploader) UploadFile(ctx context.Context, path string, req Request) (*api.File, error) {
-	panic("not yet")
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	src, err := fileSource(f)
+	if err != nil {
+		return nil, err
+	}
+	if req.Filename == "" {
+		req.Filename = filepath.Base(path)
+	}
+	return u.Upload(ctx, src, req)
 }
 
 // Upload sends src. Errors are those of UploadFile, and of src.
 func (u *Uploader) Upload(ctx context.Context, src Source, req Request) (*api.File, error) {
-	panic("not yet")
+	plan, err := u.Plan(src.Size)
+	if err != nil {
+		return nil, err
+	}
+	if src.Name == "" {
+		src.Name = req.Filename
+	}
+	c := &call{Uploader: u, engine: u.engine(), src: src, req: req.complete(), plan: plan}
+	c.good.Store(time.Now().UnixNano())
+	if plan.Single {
+		return c.single(ctx)
+	}
+	return c.upload(ctx)
 }
 
 // UploadStream sends r, read until EOF. The API wants the size first, so r is
-// copied to a temporary file, which has no name and vanishes with the process.
-// It cannot be gone on with by another call.
+// copied to a temporary file (in $TMPDIR), which has no name and vanishes with
+// the process. It cannot be gone on with by another call.
 func (u *Uploader) UploadStream(ctx context.Context, r io.Reader, req Request) (*api.File, error) {
-	panic("not yet")
+	f, err := spool(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from by now
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	if req.Filename == "" {
+		req.Filename = "upload"
+	}
+	return u.Upload(ctx, Source{ReaderAt: f, Size: size}, req)
 }
 
-// Plan is how a file of a size would be sent.
-type Plan struct {
-	Size     int64
-	Single   bool  // by one request, as a File at once; else as an Upload
-	PartSize int64 // of all Parts but the last one, in bytes
-	Parts    int
+// complete fills in the defaults.
+func (r Request) complete() Request {
+	if r.Purpose == "" {
+		r.Purpose = "user_data"
+	}
+	if r.MimeType == "" {
+		r.MimeType = mimeType(r.Filename)
+	}
+	return r
 }
 
-// Plan tells how a file of size bytes would be sent, and what is wrong with
-// such a size. It asks nobody.
-func (u *Uploader) Plan(size int64) (Plan, error) {
-	panic("not yet")
+// engine is what the calls of an Uploader share.
+type engine struct {
+	gate   *gate
+	pace   *pace
+	report *reporter
+}
+
+func (u *Uploader) engine() *engine {
+	u.once.Do(func() {
+		u.shared = &engine{
+			gate:   newGate(u.Parallel),
+			pace:   &pace{perSecond: u.BytesPerSecond},
+			report: &reporter{tell: u.Progress},
+		}
+	})
+	return u.shared
+}
+
+func (u *Uploader) patience() time.Duration {
+	if u.Patience > 0 {
+		return u.Patience
+	}
+	return 5 * time.Minute
 }
