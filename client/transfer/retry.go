@@ -71,13 +71,16 @@ func (c *call) retry(ctx context.Context, sent *int64, do func(context.Context) 
 	}
 }
 
+func (c *call) pause(attempt int) time.Duration {
+	if c.firstWait > 0 {
+		return pause(c.firstWait, attempt)
+	}
+	return pause(firstWait, attempt)
+}
+
 // pause is how long to wait after a number of failures: twice as long each
 // time, and not all at the same moment.
-func (c *call) pause(attempt int) time.Duration {
-	first := c.firstWait
-	if first == 0 {
-		first = firstWait
-	}
+func pause(first time.Duration, attempt int) time.Duration {
 	d := min(first<<min(attempt, 16), longest)
 	return d/2 + rand.N(d/2+1)
 }
