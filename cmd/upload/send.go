@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"uploadd/api"
+	"uploadd/client/transfer"
+)
+
+type sendCmd struct {
+	Files        []string `arg:"" name:"file" help:"Files to send; - is standard input."`
+	Purpose      string   `default:"user_data" placeholder:"PURPOSE" help:"What the files are for: fine-tune, assistants, batch, user_data, vision or evals (${default})."`
+	Filename     string   `placeholder:"NAME" help:"The name that the file gets, in place of its own. For one file, or standard input."`
+	MimeType     string   `placeholder:"TYPE" help:"The media type, in place of the one that goes with the name's extension."`
+	ExpiresAfter span     `placeholder:"DURATION" help:"When the server deletes the files, from 1h to 30d."`
+	Recursive    bool     `short:"r" help:"Send what is in directories, too. Links in them are not followed."`
+	PartSize     size     `placeholder:"SIZE" help:"The size of a part, up to 64MiB. By default it goes by the size of the file."`
+	Parallel     int      `default:"0" placeholder:"N" help:"How many parts of all files are sent at a time, up to 64; 0 finds out (${default})."`
+	LimitRate    size     `placeholder:"SIZE" help:"Send no more than this in a second, all files together."`
+	NoResume     bool     `help:"Neither go on with what an earlier run has sent, nor note what this one sends."`
+	NoMD5        bool     `name:"no-md5" help:"Do not have the server check the whole file by its MD5. Saves some 2 s of a processor per GiB."`
+	DryRun       bool     `help:"Say what would be sent, and how, and send nothing."`
+	JSON         bool     `name:"json" help:"Print what happens as JSON, one event a line, in place of the ids."`
+	Quiet        bool     `short:"q" help:"Show no progress. Failures are named all the same."`
+	serverFlag
+}
+
+func (sendCmd) Help() string {
+	return "Prints the id of each file on a line of its own, in the order in which they were named. What went wrong is " +
+		"named on standard error, and does not keep the others from being sent.\n\n" +
+		"If it is interrupted, or the network or the machine fails, the same command sends only what is missing, " +
+		"for as long as the server keeps it: an hour, as a rule. A file that was changed meanwhile is sent anew.\n\n" +
+		"  upload big.jsonl --purpose=batch\n" +
+		"  upload *.pdf --expires-after=24h > ids.txt\n" +
+		"  upload --recursive papers/ --limit-rate=10MiB\n" +
+		"  zcat dump.gz | upload - --filename=dump.sql\n\n" +
+		"A file whose name is that of a command is sent with: upload send ls"
+}
+
+const maxParallel = 64
+
+// Validate finds out what makes no sense before anything is done.
+func (c *sendCmd) Validate() error {
+	if err := api.ValidatePurpose(c.Purpose); err != nil {
+		return fmt.Errorf("--purpose: %w", err)
+	}
+	switch {
+	case c.PartSize > api.MaxPart:
+		return fmt.Errorf("--part-size=%s: the largest part is %s", c.PartSize, size(api.MaxPart))
+	case c.Parallel < 0 || c.Parallel > maxParallel:
+		return fmt.Errorf("--parallel=%d: it must be from 0 to %d", c.Parallel, maxParallel)
+	case c.ExpiresAfter != 0 && c.expiry().Validate() != nil:
+		return fmt.Errorf("--expires-after: it must be from 1h to 30d")
+	}
+	return nil
+}
+
+func (c *sendCmd) expiry() *api.ExpiresAfter {
+	if c.ExpiresAfter == 0 {
+		return nil
+	}
+	return &api.ExpiresAfter{Anchor: "created_at", Seconds: int64(time.Duration(c.ExpiresAfter) / time.Second)}
+}
+
+func (c *sendCmd) Run(env *environment) error {
+	items, err := c.collect(env)
+	if err != nil {
+		return err
+	}
+	u, err := c.uploader(env)
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return c.plan(env, u, items)
+	}
+	b := &batch{
+		env:      env,
+		uploader: u,
+		items:    items,
+		request:  transfer.Request{Filename: c.Filename, Purpose: c.Purpose, MimeType: c.MimeType, ExpiresAfter: c.expiry()},
+		report:   c.reporter(env, items),
+		room:     c.Parallel,
+	}
+	if b.room == 0 {
+		b.room = 16 // the most that the uploader takes by itself
+	}
+	u.Progress = b.progress
+	return b.send()
+}
+
+func (c *sendCmd) uploader(env *environment) (*transfer.Uploader, error) {
+	server, err := c.connect(env)
+	if err != nil {
+		return nil, err
+	}
+	u := &transfer.Uploader{
+		Client:         server,
+		PartSize:       int64(c.PartSize),
+		Parallel:       c.Parallel,
+		BytesPerSecond: int64(c.LimitRate),
+		NoMD5:          c.NoMD5,
+	}
+	if !c.NoResume {
+		u.Journal, err = journalDir(env)
+	}
+	return u, err
+}
+
+func (c *sendCmd) reporter(env *environment, items []*item) reporter {
+	switch {
+	case c.JSON:
+		return newEvents(env)
+	case c.Quiet:
+		return &quiet{env: env}
+	}
+	t := newTracker(items)
+	if screen := newScreen(env); screen != nil {
+		return startBars(t, screen)
+	}
+	return startLines(env, t)
+}
+
+// journalDir is where runs note what has arrived.
+func journalDir(env *environment) (string, error) {
+	if dir := env.getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "upload"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("where to note what has arrived (--no-resume does without): %w", err)
+	}
+	return filepath.Join(home, ".local", "state", "upload"), nil
+}
+
+// plan says what would be done.
+func (c *sendCmd) plan(env *environment, u *transfer.Uploader, items []*item) error {
+	var noted []transfer.Unfinished
+	if u.Journal != "" {
+		var err error
+		if noted, err = transfer.ListUnfinished(u.Journal); err != nil {
+			return err
+		}
+	}
+	failed := &failures{env: env}
+	for _, it := range items {
+		planned, err := it.plan(u, noted)
+		if err != nil {
+			failed.add(it.name, err)
+			continue
+		}
+		if c.JSON {
+			err = writeJSON(env.stdout, planned)
+		} else {
+			_, err = fmt.Fprintln(env.stdout, planned)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return failed.err()
+}
+
+// planned is one line of --dry-run.
+type planned struct {
+	Event    string `json:"event"`
+	Name     string `json:"name"`
+	Size     *int64 `json:"total"` // null for a stream
+	Single   bool   `json:"single"`
+	PartSize int64  `json:"part_size,omitempty"`
+	Parts    int    `json:"parts_total,omitempty"`
+	UploadID string `json:"upload_id,omitempty"` // that of an earlier run
+	Bytes    int64  `json:"bytes"`               // that have arrived by it
+}
+
+func (p planned) String() string {
+	name := shown(p.Name)
+	switch {
+	case p.Size == nil:
+		return name + ": a stream, kept in a temporary file until its size is known"
+	case p.Single:
+		return fmt.Sprintf("%s: %s in one request", name, bytesText(*p.Size))
+	case p.UploadID != "":
+		return fmt.Sprintf("%s: %s in %s of %s; %s of them are there, in %s", name, bytesText(*p.Size), plural(p.Parts, "part"),
+			bytesText(p.PartSize), bytesText(p.Bytes), shown(p.UploadID))
+	}
+	return fmt.Sprintf("%s: %s in %s of %s", name, bytesText(*p.Size), plural(p.Parts, "part"), bytesText(p.PartSize))
+}
+
+func (it *item) plan(u *transfer.Uploader, noted []transfer.Unfinished) (planned, error) {
+	p := planned{Event: "planned", Name: it.name}
+	if it.err != nil || it.size < 0 {
+		return p, it.err
+	}
+	plan, err := u.Plan(it.size)
+	if err != nil {
+		return p, err
+	}
+	p.Size, p.Single, p.PartSize, p.Parts = &it.size, plan.Single, plan.PartSize, plan.Parts
+	path, err := filepath.Abs(it.path)
+	if err != nil {
+		return p, err
+	}
+	for _, n := range noted {
+		if n.Server == u.Client.BaseURL() && n.Source == path && n.Size == it.size && n.ExpiresAt.After(time.Now()) {
+			p.UploadID, p.Bytes = n.UploadID, n.Bytes
+		}
+	}
+	return p, nil
+}
+
+// send sends one.
+func (it *item) send(ctx context.Context, u *transfer.Uploader, req transfer.Request, env *environment) (*api.File, error) {
+	switch {
+	case it.err != nil:
+		return nil, it.err
+	case it.size >= 0:
+		return u.UploadFile(ctx, it.path, req)
+	}
+	req.Filename = it.name
+	if it.path == "" {
+		return u.UploadStream(ctx, newUntilDone(ctx, env.stdin), req)
+	}
+	f, err := os.Open(it.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	return u.UploadStream(ctx, newUntilDone(ctx, f), req)
+}
