@@ -66,7 +66,8 @@ func (b *bars) done(name string, file *api.File) {
 func (b *bars) finish(name string, size int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.screen.print(b.tracker.take(name).doneLine(size))
+	w, _ := b.screen.size()
+	b.screen.print(b.tracker.take(name).doneLine(size, w))
 }
 
 func (b *bars) failed(name string, err error) {

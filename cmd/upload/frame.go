@@ -127,17 +127,21 @@ func drawBar(bytes, total int64, n int) string {
 	return "[" + strings.Repeat("=", full) + head + strings.Repeat(" ", inner-full-len(head)) + "]"
 }
 
-// doneLine tells of a file that is there.
-func (f *transferring) doneLine(size int64) string {
+// doneLine tells of a file that is there, in w columns; 0 is as many as it takes.
+func (f *transferring) doneLine(size int64, w int) string {
 	d := f.ended.Sub(f.began)
-	text := fmt.Sprintf("%s  %s in %s", shown(f.name), bytesText(size), seconds(d))
+	text := fmt.Sprintf("  %s in %s", bytesText(size), seconds(d))
 	if had := size - f.moved; had > 0 && f.moved >= 0 && f.total == size {
 		text += fmt.Sprintf(", of which %s were there", bytesText(had))
 	}
+	name, speed := shown(f.name), ""
 	if d >= 100*time.Millisecond && f.moved >= 1<<20 {
-		text += fmt.Sprintf(", %s/s", bytesText(int64(float64(f.moved)/d.Seconds())))
+		speed = fmt.Sprintf(", %s/s", bytesText(int64(float64(f.moved)/d.Seconds())))
 	}
-	return text
+	if w == 0 || columns(name+text+speed) < w {
+		return name + text + speed
+	}
+	return fit(name, max(w-1-columns(text), leastName)) + text
 }
 
 // seconds is clock, and more precise where it is short.

@@ -131,8 +131,9 @@ func TestTotals(t *testing.T) {
 	if tr.bytes != tr.size || tr.ended != 3 || len(tr.active) != 0 {
 		t.Errorf("%d of %d bytes, %d ended", tr.bytes/mib, tr.size/mib, tr.ended)
 	}
-	if f := tr.take("big.jsonl"); f.doneLine(100*mib) != "big.jsonl  100 MiB in 25s, 4.0 MiB/s" {
-		t.Errorf("%q", f.doneLine(100*mib))
+	if f := tr.take("big.jsonl"); f.doneLine(100*mib, 0) != "big.jsonl  100 MiB in 25s, 4.0 MiB/s" ||
+		f.doneLine(100*mib, 30) != "big.jsonl  100 MiB in 25s" {
+		t.Errorf("%q", f.doneLine(100*mib, 0))
 	}
 	if tr.ended != 3 {
 		t.Errorf("%d ended", tr.ended)

@@ -92,7 +92,7 @@ func (l *lines) done(name string, file *api.File) {
 func (l *lines) finish(name string, size int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.print(l.tracker.take(name).doneLine(size))
+	l.print(l.tracker.take(name).doneLine(size, 0))
 }
 
 func (l *lines) failed(name string, err error) {
