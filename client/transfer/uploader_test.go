@@ -228,7 +228,7 @@ func (zeros) ReadAt(p []byte, _ int64) (int, error) {
 func TestCancelled(t *testing.T) {
 	for _, journal := range []string{"", t.TempDir()} {
 		u := newUploader(t, uploadd(t))
-		u.Journal, u.PartSize, u.BytesPerSecond = journal, 1<<20, 1<<20
+		u.Journal, u.PartSize, u.Parallel, u.BytesPerSecond = journal, 1<<20, 1, 4<<20
 		ctx, cancel := context.WithCancel(t.Context())
 		u.Progress = func(p Progress) {
 			if p.Event == PartDone {
