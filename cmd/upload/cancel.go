@@ -19,7 +19,7 @@ func (cancelCmd) Help() string {
 }
 
 func (c *cancelCmd) Run(env *environment) error {
-	server, err := c.connect(env)
+	server, err := c.api(env)
 	if err != nil {
 		return err
 	}

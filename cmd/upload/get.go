@@ -42,7 +42,7 @@ func (c *getCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	file, err := server.GetFile(env.ctx, c.ID)
+	file, err := patient{server, env}.GetFile(env.ctx, c.ID)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (lsCmd) Help() string {
 }
 
 func (c *lsCmd) Run(env *environment) error {
-	server, err := c.connect(env)
+	server, err := c.api(env)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"uploadd/api"
 	"uploadd/client"
 )
 
@@ -217,6 +218,12 @@ func (s serverFlag) connect(env *environment) (*client.Client, error) {
 		return nil, usageError{err}
 	}
 	return c, nil
+}
+
+// api is connect for requests of which each is the whole of what is done.
+func (s serverFlag) api(env *environment) (api.API, error) {
+	c, err := s.connect(env)
+	return patient{c, env}, err
 }
 
 func values(m map[string]*profile) (all []*profile) {

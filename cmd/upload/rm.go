@@ -38,7 +38,7 @@ func (c *rmCmd) Run(env *environment) error {
 	case !c.Yes && !canAsk(env):
 		return usagef("rm: there is no terminal to ask on: add -y if you are sure")
 	}
-	server, err := c.connect(env)
+	server, err := c.api(env)
 	if err != nil {
 		return err
 	}

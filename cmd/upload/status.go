@@ -46,7 +46,7 @@ func (c *statusCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	all, err := c.remote(env, server, local)
+	all, err := c.remote(env, patient{server, env}, local)
 	switch {
 	case err == nil:
 	case unsupported(err):

@@ -18,24 +18,27 @@ import (
 	"uploadd/test/program"
 )
 
-// machine is a user's directory, and a server.
+// machine is a user's directory and environment, and a server.
 type machine struct {
 	t      testing.TB
-	server *program.Server
 	dir    string
+	env    []string
+	server *program.Server // nil: another one
 }
 
 func newMachine(t testing.TB) *machine {
 	t.Helper()
-	return &machine{t, program.Start(t, program.Options{}), t.TempDir()}
+	server := program.Start(t, program.Options{})
+	return &machine{t, t.TempDir(), []string{"OPENAI_BASE_URL=" + server.URL + "/v1", "OPENAI_API_KEY=" + key}, server}
 }
+
+const key = "sk-secret-0123456789"
 
 // command runs upload there.
 func (m *machine) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(program.Command("upload"), args...)
 	cmd.Dir = m.dir
-	cmd.Env = append(os.Environ(), "HOME="+m.dir, "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "TERM=xterm",
-		"OPENAI_BASE_URL="+m.server.URL+"/v1", "OPENAI_API_KEY=sk-any-key-of-the-test")
+	cmd.Env = append(append(os.Environ(), "HOME="+m.dir, "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "TERM=xterm"), m.env...)
 	return cmd
 }
 
@@ -156,8 +159,10 @@ func (m *machine) interrupt(sig syscall.Signal, want int) (stderr string) {
 // TestInterrupt: what was sent before a signal, even the one that nobody can
 // catch, is not sent again, and the file arrives whole.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
 			m := newMachine(t)
 			data := m.write("big.bin", size)
 			stderr := m.interrupt(sig, 3)
@@ -218,6 +223,7 @@ func (m *machine) status(args ...string) (all []open) {
 // TestChangedFile: what was sent of a file that is another one now is not mixed
 // with it.
 func TestChangedFile(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("big.bin", size)
 	m.interrupt(syscall.SIGINT, 2)
@@ -234,6 +240,7 @@ func TestChangedFile(t *testing.T) {
 }
 
 func TestNoResume(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("big.bin", size)
 	m.interrupt(syscall.SIGINT, 2)
@@ -244,6 +251,7 @@ func TestNoResume(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("big.bin", size)
 	m.interrupt(syscall.SIGINT, 2)
@@ -268,6 +276,7 @@ func TestCancel(t *testing.T) {
 
 // TestJSON: the events that docs/upload.md promises, in their order.
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("a.bin", 3*part)
 	m.write("b.bin", 10)

@@ -109,6 +109,7 @@ func (s *session) wantScreen(pattern string) {
 const idLine = `file-\w+`
 
 func TestBar(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("big.bin", 6*part)
 	s := m.onTerminal(t, 100, 24, "big.bin", "--part-size=1MiB", "--limit-rate=3MiB")
@@ -121,6 +122,7 @@ func TestBar(t *testing.T) {
 
 // TestBarsOfSeveralFiles: on a terminal so narrow that little fits.
 func TestBarsOfSeveralFiles(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("a rather long name for a file.bin", 3*part)
 	m.write("b.bin", 3*part)
@@ -142,6 +144,7 @@ func TestBarsOfSeveralFiles(t *testing.T) {
 // TestResize: a window that becomes narrower wraps the bars, and they must be
 // found again.
 func TestResize(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("a.bin", 4*part)
 	m.write("b.bin", 4*part)
@@ -176,6 +179,7 @@ func TestResize(t *testing.T) {
 // TestInterruptOnTerminal: the key that interrupts leaves a clean screen, which
 // says how to go on.
 func TestInterruptOnTerminal(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	data := m.write("big.bin", 6*part)
 	s := m.onTerminal(t, 100, 24, "big.bin", "--part-size=1MiB", "--limit-rate=2MiB", "--parallel=2")
@@ -197,6 +201,7 @@ func TestInterruptOnTerminal(t *testing.T) {
 
 // TestRmAsks: nothing but a yes deletes.
 func TestRmAsks(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("a.bin", 1000)
 	m.write("b.bin", 2000)
@@ -226,6 +231,7 @@ func TestRmAsks(t *testing.T) {
 
 // TestNoTerminal: in a pipe there is nothing but plain lines.
 func TestNoTerminal(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.write("a.bin", 3*part)
 	code, out, errs := m.run("a.bin", "--part-size=1MiB")
