@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -228,14 +229,13 @@ func (d *damaged) Read(p []byte) (int, error) {
 // changing gives other bytes each time it is asked for the same.
 type changing struct {
 	data []byte
-	n    byte
+	n    atomic.Uint32
 }
 
 func (c *changing) ReadAt(p []byte, off int64) (int, error) {
 	n, err := bytes.NewReader(c.data).ReadAt(p, off)
 	if n > 0 && off == 0 {
-		c.n++
-		p[0] = c.n
+		p[0] = byte(c.n.Add(1))
 	}
 	return n, err
 }
