@@ -121,6 +121,10 @@ func (c *Client) String() string { return "client of " + c.base }
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
+// CloseIdle closes the connections that no request is using. Those of a caller's
+// own Config.HTTP are among them.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
 // newTransport bounds every wait but those for bytes to flow, which may take
 // as long as the data is long: the context bounds these. It speaks HTTP/1.1,
 // which gives each Part a connection of its own: over HTTP/2 all of them would

@@ -73,6 +73,9 @@ func (c *call) send(ctx context.Context) (*api.File, error) {
 	if err == nil && c.src.Changed != nil {
 		err = c.src.Changed()
 	}
+	if err == nil && md5 == "" {
+		err = c.compare(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +166,7 @@ func useless(err error) bool {
 	if errors.Is(err, ErrUnknownOutcome) {
 		return false
 	}
-	if errors.Is(err, ErrChanged) {
+	if errors.Is(err, ErrChanged) || errors.Is(err, errDamaged) {
 		return true
 	}
 	var refused *api.Error

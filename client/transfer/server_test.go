@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -21,8 +22,9 @@ import (
 
 const testKey = "sk-secret-0123456789"
 
-// uploadd starts a server on SQLite and a disk of the test's own.
-func uploadd(t testing.TB) (url string) {
+// uploadd starts a server on SQLite and a disk of the test's own, behind
+// whatever stands in front of it.
+func uploadd(t testing.TB, front ...func(http.Handler) http.Handler) (url string) {
 	t.Helper()
 	dir := t.TempDir()
 	m := uploadstest.Must(meta.OpenSQLite(context.Background(), filepath.Join(dir, "uploadd.db")))(t)
@@ -30,9 +32,11 @@ func uploadd(t testing.TB) (url string) {
 	b := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
 	t.Cleanup(func() { b.Close() })
 	all := uploads.New(uploads.Config{Meta: m, Blobs: b}).For("p")
-	s := httptest.NewServer(server.New(server.Config{
-		Authenticate: func(context.Context, string) (api.API, error) { return all, nil },
-	}))
+	h := server.New(server.Config{Authenticate: func(context.Context, string) (api.API, error) { return all, nil }})
+	for _, f := range front {
+		h = f(h)
+	}
+	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s.URL
 }

@@ -40,9 +40,11 @@ type Uploader struct {
 	// what has arrived, so that one that is cut off can be gone on with by
 	// another process. "" keeps none. The key is never written to it.
 	Journal string
-	// NoMD5 leaves the MD5 out that the server checks the File by. It costs a
-	// processor some 2 s per GiB, beside the sending, and finds a file that was
-	// changed while it was sent even where its time does not show it.
+	// NoMD5 leaves the MD5 out that the server checks the File by. It costs
+	// several times what the sending does, beside it (and as much at a server
+	// such as uploadd, which reads the File again for it), and finds a file that
+	// was changed while it was sent even where its time does not show it. Without
+	// it, what arrived is held against the checksums of a server that has them.
 	NoMD5 bool
 	// Patience is for how long a call goes on trying while nothing arrives; 0
 	// is 5 minutes. There is no limit to the time in all, other than the

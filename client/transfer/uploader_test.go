@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -185,17 +187,55 @@ func TestChangedUnseen(t *testing.T) {
 	wantFiles(t, u.Client, 0)
 }
 
+// Bytes that are damaged on their way are found at the end, with the MD5 and
+// without it.
+func TestDamagedOnTheWay(t *testing.T) {
+	for _, noMD5 := range []bool{false, true} {
+		u := newUploader(t, uploadd(t, func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if isPart(r) && r.Method == http.MethodPost {
+					r.Body = &damaged{ReadCloser: r.Body, at: 5000}
+				}
+				h.ServeHTTP(w, r)
+			})
+		}))
+		u.NoMD5, u.Journal = noMD5, t.TempDir()
+		_, err := u.UploadFile(t.Context(), file(t, uploadstest.Random(8, 2<<20)), Request{})
+		if err == nil || noMD5 && !errors.Is(err, errDamaged) || !noMD5 && !errors.Is(err, api.ErrInvalid) {
+			t.Errorf("without MD5 %v: %v", noMD5, err)
+		}
+		wantFiles(t, u.Client, 0)
+		if left := uploadstest.Must(ListUnfinished(u.Journal))(t); len(left) > 0 {
+			t.Errorf("a journal is left: %+v", left)
+		}
+	}
+}
+
+// damaged flips a bit at a place.
+type damaged struct {
+	io.ReadCloser
+	at int
+}
+
+func (d *damaged) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	if d.at >= 0 && d.at < n {
+		p[d.at] ^= 1
+	}
+	d.at -= n
+	return n, err
+}
+
 // changing gives other bytes each time it is asked for the same.
 type changing struct {
 	data []byte
-	n    byte
+	n    atomic.Uint32
 }
 
 func (c *changing) ReadAt(p []byte, off int64) (int, error) {
 	n, err := bytes.NewReader(c.data).ReadAt(p, off)
 	if n > 0 && off == 0 {
-		c.n++
-		p[0] = c.n
+		p[0] = byte(c.n.Add(1))
 	}
 	return n, err
 }
