@@ -14,7 +14,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// session is upload on a terminal.
+// session is upload, or a shell, on a terminal.
 type session struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -23,13 +23,17 @@ type session struct {
 
 	mu       sync.Mutex
 	terminal *emulator
-	raw      strings.Builder
 	changed  func(*emulator) // nil, or called after each output
 }
 
 func (m *machine) onTerminal(t *testing.T, w, h int, args ...string) *session {
 	t.Helper()
-	s := &session{t: t, cmd: m.command(args...), over: make(chan struct{}), terminal: newEmulator(w, h)}
+	return startSession(t, m.command(args...), w, h, nil)
+}
+
+func startSession(t *testing.T, cmd *exec.Cmd, w, h int, changed func(*emulator)) *session {
+	t.Helper()
+	s := &session{t: t, cmd: cmd, over: make(chan struct{}), terminal: newEmulator(w, h), changed: changed}
 	tty, err := pty.StartWithSize(s.cmd, &pty.Winsize{Rows: uint16(h), Cols: uint16(w)})
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +50,6 @@ func (m *machine) onTerminal(t *testing.T, w, h int, args ...string) *session {
 			n, err := tty.Read(buf)
 			s.mu.Lock()
 			s.terminal.write(string(buf[:n]))
-			s.raw.Write(buf[:n])
 			if s.changed != nil {
 				s.changed(s.terminal)
 			}
@@ -69,10 +72,15 @@ func (s *session) screen() string {
 // until waits for something to be on the screen.
 func (s *session) until(pattern string) {
 	s.t.Helper()
-	want := regexp.MustCompile(pattern)
-	for deadline := time.Now().Add(time.Minute); !want.MatchString(s.screen()); time.Sleep(10 * time.Millisecond) {
+	s.wait(pattern, regexp.MustCompile(pattern).MatchString)
+}
+
+// wait waits for a screen on which holds is true.
+func (s *session) wait(what string, holds func(screen string) bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !holds(s.screen()); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%q does not appear on\n%s", pattern, s.screen())
+			s.t.Fatalf("%s does not appear on\n%s", what, s.screen())
 		}
 	}
 }
