@@ -258,6 +258,38 @@ func TestTwoAtOnce(t *testing.T) {
 	wantFiles(t, u.Client, 1)
 }
 
+// Bytes that are no file's are gone on with under their Identity, and found out
+// when they are others.
+func TestResumeSource(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		s := openaifake.New(t, testKey)
+		u, seen := newUploader(t, s.URL), &events{}
+		u.Journal, u.PartSize, u.Parallel = t.TempDir(), resumePart, 1
+		data := uploadstest.Random(6, resumeParts*resumePart)
+		src := Source{ReaderAt: bytes.NewReader(data), Size: int64(len(data)), Identity: "table 7"}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s.Lose = func(r *http.Request) bool {
+			if s.Parts() == 4 {
+				cancel()
+			}
+			return false
+		}
+		if _, err := u.Upload(ctx, src, Request{Filename: "f"}); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if !same {
+			data[0]++
+		}
+		u = &Uploader{Client: u.Client, Journal: u.Journal, Progress: seen.add}
+		uploadstest.Must(u.Upload(t.Context(), src, Request{Filename: "f"}))(t)
+		wantOnly(t, s, data)
+		if resumed := seen.count(Resumed) == 1; resumed != same {
+			t.Errorf("the same bytes: %v; gone on with: %v", same, resumed)
+		}
+	}
+}
+
 func TestForget(t *testing.T) {
 	u, seen := newUploader(t, uploadd(t)), &events{}
 	u.Journal = filepath.Join(t.TempDir(), "not", "there")

@@ -135,17 +135,14 @@ func (u *Uploader) Upload(ctx context.Context, src Source, req Request) (*api.Fi
 
 // UploadStream sends r, read until EOF. The API wants the size first, so r is
 // copied to a temporary file (in $TMPDIR), which has no name and vanishes with
-// the process. It cannot be gone on with by another call.
+// the process. It cannot be gone on with by another call. When ctx ends, a Read
+// of r that blocks is left behind.
 func (u *Uploader) UploadStream(ctx context.Context, r io.Reader, req Request) (*api.File, error) {
-	f, err := spool(ctx, r)
+	f, size, err := spool(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // only read from by now
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
-	}
+	defer drop(f)
 	if req.Filename == "" {
 		req.Filename = "upload"
 	}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"uploadd/api"
 	"uploadd/internal/uploads/uploadstest"
@@ -76,6 +77,20 @@ func TestUploadStream(t *testing.T) {
 		t.Error(err)
 	}
 	wantFiles(t, u.Client, 1)
+}
+
+// A stream that says nothing more does not hold up who cancels.
+func TestCancelledStream(t *testing.T) {
+	u := newUploader(t, uploadd(t))
+	r, w := io.Pipe()
+	defer w.Close()
+	oops := errors.New("oops")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(20*time.Millisecond, func() { cancel(oops) })
+	if _, err := u.UploadStream(ctx, r, Request{}); !errors.Is(err, oops) {
+		t.Error(err)
+	}
+	wantFiles(t, u.Client, 0)
 }
 
 func TestWhatCannotBeSent(t *testing.T) {
