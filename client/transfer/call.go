@@ -42,7 +42,7 @@ func (c *call) upload(ctx context.Context) (*api.File, error) {
 	}
 	resumed, err := c.resume(ctx, earlier)
 	if err != nil {
-		return nil, err // what is there stays
+		return nil, c.incomplete(err)
 	}
 	file, err := c.send(ctx)
 	if resumed && useless(err) {
@@ -106,10 +106,18 @@ func (c *call) create(ctx context.Context) error {
 	}
 	c.entry = c.wanted()
 	c.entry.UploadID, c.entry.UploadName, c.entry.CreatedAt = up.ID, up.Filename, up.CreatedAt
-	// By the clock of this machine, which asks for it.
-	c.entry.Ends = time.Now().Add(time.Duration(up.ExpiresAt-up.CreatedAt) * time.Second)
+	life := time.Hour // the API's own, for a server that does not tell
+	if up.ExpiresAt > up.CreatedAt {
+		life = time.Duration(up.ExpiresAt-up.CreatedAt) * time.Second
+	}
+	c.entry.Ends = time.Now().Add(life) // by the clock of this machine, which asks for it
 	c.parts = make([]arrived, c.plan.Parts)
-	return c.journal.begin(c.entry)
+	if err := c.journal.begin(c.entry); err != nil {
+		c.abandon(ctx)
+		c.entry = entry{}
+		return err
+	}
+	return nil
 }
 
 // errNotOurs is an answer that has the shape of JSON and nothing in it.
@@ -132,6 +140,11 @@ func (c *call) leave(ctx context.Context, err error) error {
 		c.abandon(ctx)
 		return errors.Join(err, c.journal.remove())
 	}
+	return c.incomplete(err)
+}
+
+// incomplete is the error of a call that has left something.
+func (c *call) incomplete(err error) error {
 	e := &Incomplete{UploadID: c.entry.UploadID, Total: c.plan.Size, Resumable: c.journal != nil, Err: err}
 	for i, p := range c.parts {
 		if p.ID != "" {
