@@ -8,7 +8,8 @@
 // cause. No error holds the key.
 //
 // This layer makes one attempt and retries nothing: a repeated AddPart is a
-// second Part, and only a caller knows whether its data can be read again.
+// second Part, and only a caller knows whether its data can be read again. The
+// package transfer is such a caller: it sends whole files.
 package client
 
 import (

@@ -42,7 +42,7 @@ func (c *call) upload(ctx context.Context) (*api.File, error) {
 	}
 	resumed, err := c.resume(ctx, earlier)
 	if err != nil {
-		return nil, err // what is there stays
+		return nil, c.incomplete(err)
 	}
 	file, err := c.send(ctx)
 	if resumed && useless(err) {
@@ -56,7 +56,9 @@ func (c *call) upload(ctx context.Context) (*api.File, error) {
 		return nil, c.leave(ctx, err)
 	}
 	c.tell(Progress{Event: Done, File: file})
-	return file, c.journal.remove()
+	// If it stays, it says that the File was asked for: another call finds it.
+	_ = c.journal.remove()
+	return file, nil
 }
 
 // send sends what has not arrived and asks for the File.
@@ -104,10 +106,18 @@ func (c *call) create(ctx context.Context) error {
 	}
 	c.entry = c.wanted()
 	c.entry.UploadID, c.entry.UploadName, c.entry.CreatedAt = up.ID, up.Filename, up.CreatedAt
-	// By the clock of this machine, which asks for it.
-	c.entry.Ends = time.Now().Add(time.Duration(up.ExpiresAt-up.CreatedAt) * time.Second)
+	life := time.Hour // the API's own, for a server that does not tell
+	if up.ExpiresAt > up.CreatedAt {
+		life = time.Duration(up.ExpiresAt-up.CreatedAt) * time.Second
+	}
+	c.entry.Ends = time.Now().Add(life) // by the clock of this machine, which asks for it
 	c.parts = make([]arrived, c.plan.Parts)
-	return c.journal.begin(c.entry)
+	if err := c.journal.begin(c.entry); err != nil {
+		c.abandon(ctx)
+		c.entry = entry{}
+		return err
+	}
+	return nil
 }
 
 // errNotOurs is an answer that has the shape of JSON and nothing in it.
@@ -130,6 +140,11 @@ func (c *call) leave(ctx context.Context, err error) error {
 		c.abandon(ctx)
 		return errors.Join(err, c.journal.remove())
 	}
+	return c.incomplete(err)
+}
+
+// incomplete is the error of a call that has left something.
+func (c *call) incomplete(err error) error {
 	e := &Incomplete{UploadID: c.entry.UploadID, Total: c.plan.Size, Resumable: c.journal != nil, Err: err}
 	for i, p := range c.parts {
 		if p.ID != "" {

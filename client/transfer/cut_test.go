@@ -167,7 +167,7 @@ func TestCutAtEveryByte(t *testing.T) {
 }
 
 // places is how many cuts of each kind are made unless a flag says otherwise.
-const places = 40
+const places = 30
 
 type cutCheck struct {
 	u       *Uploader

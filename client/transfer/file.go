@@ -50,35 +50,53 @@ func fileState(info fs.FileInfo) string {
 	return fmt.Sprintf("%d bytes, %d ns, %s", info.Size(), info.ModTime().UnixNano(), fileID(info))
 }
 
-// spool copies r to a file without a name.
-func spool(ctx context.Context, r io.Reader) (f *os.File, err error) {
+// spool copies r to a temporary file, and tells its size.
+func spool(ctx context.Context, r io.Reader) (f *os.File, size int64, err error) {
 	f, err = os.CreateTemp("", "upload-")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if runtime.GOOS != "windows" { // where an open file keeps its name
+	if !openKeepsName {
 		err = os.Remove(f.Name())
 	}
 	if err == nil {
-		_, err = io.CopyBuffer(struct{ io.Writer }{f}, &untilDone{ctx, r}, make([]byte, 256<<10))
+		size, err = copyUntilDone(ctx, f, r)
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		drop(f)
+		return nil, 0, err
 	}
-	return f, nil
+	return f, size, nil
 }
 
-// untilDone reads r until ctx ends.
-type untilDone struct {
-	ctx context.Context
-	r   io.Reader
+// openKeepsName is whether an open file cannot be without a name.
+const openKeepsName = runtime.GOOS == "windows"
+
+// drop closes what spool made, and it is gone.
+func drop(f *os.File) {
+	f.Close() // nothing is lost with it
+	if openKeepsName {
+		_ = os.Remove(f.Name())
+	}
 }
 
-func (u *untilDone) Read(p []byte) (int, error) {
-	if u.ctx.Err() != nil {
-		return 0, context.Cause(u.ctx)
+// copyUntilDone copies r to w. When ctx ends, a Read that goes on is left behind.
+func copyUntilDone(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+	type result struct {
+		n   int64
+		err error
 	}
-	return u.r.Read(p)
+	copied := make(chan result, 1)
+	go func() {
+		n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 256<<10))
+		copied <- result{n, err}
+	}()
+	select {
+	case got := <-copied:
+		return got.n, got.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 }
 
 // mimeType goes by the extension, as OpenAI's examples do. The tables of the

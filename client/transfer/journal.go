@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"uploadd/api"
 )
 
 const (
@@ -36,6 +38,12 @@ type entry struct {
 	// UploadName is the Upload's file name, which the server may have changed.
 	UploadName string    `json:"upload_name"`
 	Ends       time.Time `json:"ends"` // by this machine's clock
+}
+
+// sound says whether a call of this version can have written e.
+func (e entry) sound() bool {
+	return e.Version == journalVersion && e.UploadID != "" && e.Size >= 0 &&
+		e.PartSize > 0 && e.PartSize <= api.MaxPart && cut(e.Size, e.PartSize).Parts <= api.MaxPartIDs
 }
 
 // arrived is a Part that the server has acknowledged.
@@ -141,7 +149,7 @@ func readJournal(r io.Reader) (st *state, size int64, err error) {
 		}
 		if st == nil {
 			st = &state{parts: map[int]arrived{}}
-			if json.Unmarshal(raw, &st.entry) != nil || st.Version != journalVersion {
+			if json.Unmarshal(raw, &st.entry) != nil || !st.sound() {
 				return nil, 0, nil
 			}
 		} else {
@@ -149,7 +157,7 @@ func readJournal(r io.Reader) (st *state, size int64, err error) {
 			if json.Unmarshal(raw, &l) != nil {
 				return st, size, nil
 			}
-			if l.Part != nil {
+			if l.Part != nil && l.Part.Index >= 0 && l.Part.Index < cut(st.Size, st.PartSize).Parts {
 				st.parts[l.Part.Index] = *l.Part
 			}
 			st.asked = st.asked || l.Asked

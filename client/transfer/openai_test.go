@@ -20,7 +20,7 @@ import (
 	"uploadd/internal/uploads/uploadstest"
 )
 
-var storms = flag.Int("storms", 30, "how many uploads are sent through random failures")
+var storms = flag.Int("storms", 20, "how many uploads are sent through random failures")
 
 // wantOnly fails the test unless the server has one File, with these bytes.
 func wantOnly(t testing.TB, s *openaifake.Server, data []byte) {

@@ -21,7 +21,7 @@ const (
 // Plan is how a file of a size would be sent.
 type Plan struct {
 	Size     int64
-	Single   bool  // by one request, as a File at once; else as an Upload
+	Single   bool  // by one request, as a File at once, if its name is a simple one; else as an Upload
 	PartSize int64 // of all Parts but the last one, in bytes
 	Parts    int
 }
@@ -41,7 +41,7 @@ func (u *Uploader) Plan(size int64) (Plan, error) {
 	part := u.PartSize
 	if part == 0 {
 		const step = 1 << 20
-		part = min(max((size/aim+step-1)/step*step, minPart), api.MaxPart)
+		part = min(max((size/aim/step+1)*step, minPart), api.MaxPart)
 	}
 	p := cut(size, part)
 	if p.Parts > api.MaxPartIDs {
@@ -52,7 +52,11 @@ func (u *Uploader) Plan(size int64) (Plan, error) {
 
 // cut is size bytes in Parts of the size part.
 func cut(size, part int64) Plan {
-	return Plan{Size: size, PartSize: part, Parts: int((size + part - 1) / part)}
+	p := Plan{Size: size, PartSize: part, Parts: int(size / part)}
+	if size%part > 0 {
+		p.Parts++
+	}
+	return p
 }
 
 // part is where the Part with the index i begins, and how long it is.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -256,6 +257,89 @@ func TestTwoAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 	wantFiles(t, u.Client, 1)
+}
+
+// Bytes that are no file's are gone on with under their Identity, and found out
+// when they are others.
+func TestResumeSource(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		s := openaifake.New(t, testKey)
+		u, seen := newUploader(t, s.URL), &events{}
+		u.Journal, u.PartSize, u.Parallel = t.TempDir(), resumePart, 1
+		data := uploadstest.Random(6, resumeParts*resumePart)
+		src := Source{ReaderAt: bytes.NewReader(data), Size: int64(len(data)), Identity: "table 7"}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s.Lose = func(r *http.Request) bool {
+			if s.Parts() == 4 {
+				cancel()
+			}
+			return false
+		}
+		if _, err := u.Upload(ctx, src, Request{Filename: "f"}); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if !same {
+			data[0]++
+		}
+		u = &Uploader{Client: u.Client, Journal: u.Journal, Progress: seen.add}
+		uploadstest.Must(u.Upload(t.Context(), src, Request{Filename: "f"}))(t)
+		wantOnly(t, s, data)
+		if resumed := seen.count(Resumed) == 1; resumed != same {
+			t.Errorf("the same bytes: %v; gone on with: %v", same, resumed)
+		}
+	}
+}
+
+// Whatever is in a journal, reading it fails no call.
+func TestNonsenseInJournal(t *testing.T) {
+	const good = `{"version":1,"size":10,"part_size":5,"upload_id":"u"}` + "\n"
+	for raw, parts := range map[string]int{
+		"":     -1,
+		"{}\n": -1,
+		`{"version":1,"size":10,"part_size":0,"upload_id":"u"}` + "\n":                  -1,
+		`{"version":1,"size":-1,"part_size":5,"upload_id":"u"}` + "\n":                  -1,
+		`{"version":1,"size":9223372036854775807,"part_size":1,"upload_id":"u"}` + "\n": -1,
+		`{"version":2,"size":10,"part_size":5,"upload_id":"u"}` + "\n":                  -1,
+		good: 0,
+		good + "nonsense\n" + `{"part":{"index":1,"id":"p"}}` + "\n":                            0,
+		good + `{"part":{"index":2,"id":"p"}}` + "\n" + `{"part":{"index":-1,"id":"p"}}` + "\n": 0,
+		good + `{"part":{"index":1,"id":"p"}}` + "\n" + `{"part":{"index":0`:                    1,
+	} {
+		st, size, err := readJournal(strings.NewReader(raw))
+		switch {
+		case err != nil || size > int64(len(raw)):
+			t.Errorf("%q: %d, %v", raw, size, err)
+		case st == nil && parts >= 0, st != nil && len(st.parts) != parts:
+			t.Errorf("%q: %+v", raw, st)
+		}
+	}
+}
+
+// What ended long ago is swept away; what may be of use is not.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	for i, age := range []time.Duration{-time.Hour, 24 * time.Hour, 30 * 24 * time.Hour} {
+		e := entry{Version: journalVersion, PartSize: 1, Source: string(rune('a' + i)), UploadID: "u", Ends: time.Now().Add(-age)}
+		j, _, err := openJournal(dir, e)
+		if err == nil {
+			err = errors.Join(j.begin(e), j.close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	u := newUploader(t, openaifake.New(t, testKey).URL)
+	u.Journal = dir
+	uploadstest.Must(u.UploadFile(t.Context(), file(t, []byte("x")), Request{}))(t)
+	for _, left := range uploadstest.Must(ListUnfinished(dir))(t) {
+		if left.Source == "c" {
+			t.Errorf("it is still there: %+v", left)
+		}
+	}
+	if left := uploadstest.Must(ListUnfinished(dir))(t); len(left) != 2 {
+		t.Errorf("%+v", left)
+	}
 }
 
 func TestForget(t *testing.T) {

@@ -83,8 +83,9 @@ func (c *call) compare(ctx context.Context) error {
 		return err
 	}
 	for i, p := range c.parts {
-		if got := there[p.ID].CRC32C; got != p.CRC32C {
-			return fmt.Errorf("%w: part %d of %d has the CRC32C %q, not %q", errDamaged, i+1, c.plan.Parts, got, p.CRC32C)
+		// One that is not there any more is for the completion to tell.
+		if got, ok := there[p.ID]; ok && got.CRC32C != p.CRC32C {
+			return fmt.Errorf("%w: part %d of %d has the CRC32C %s, not %s", errDamaged, i+1, c.plan.Parts, got.CRC32C, p.CRC32C)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"uploadd/api"
@@ -53,6 +54,12 @@ func (c *call) single(ctx context.Context) (*api.File, error) {
 	c.tell(Progress{Event: PartDone})
 	c.tell(Progress{Event: Done, File: file})
 	return file, nil
+}
+
+// steady says whether every server keeps a name as it is, so that a File can be
+// found by it. Some cut paths off, and some do not take every letter.
+func steady(filename string) bool {
+	return filename != "" && strings.Trim(filename, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == ""
 }
 
 // createFile makes the request until its outcome is known.

@@ -44,15 +44,30 @@ func ListUnfinished(dir string) ([]Unfinished, error) {
 // Forget deletes the journal of an Upload, so that the next call begins anew.
 // One that is not there is no error; that of a call under way is [ErrBusy].
 func Forget(dir, uploadID string) error {
+	return removeIf(dir, func(st *state) bool { return st.UploadID == uploadID })
+}
+
+// sweep deletes what nobody will go on with. If it cannot, it stays.
+func sweep(dir string) {
+	const week = 7 * 24 * time.Hour
+	_ = removeIf(dir, func(st *state) bool { return time.Since(st.Ends) > week })
+}
+
+// removeIf deletes the journals in dir that say what is asked for.
+func removeIf(dir string, remove func(*state) bool) error {
 	return eachJournal(dir, func(path string, st *state) error {
-		if st.UploadID != uploadID {
+		if !remove(st) {
 			return nil
 		}
 		j, err := lockJournal(path)
 		if err != nil {
 			return err
 		}
-		return errors.Join(j.remove(), j.close())
+		// Another one may have written it before it was locked.
+		if st, err = j.load(); err == nil && st != nil && remove(st) {
+			err = j.remove()
+		}
+		return errors.Join(err, j.close())
 	})
 }
 

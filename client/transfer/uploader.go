@@ -38,7 +38,8 @@ type Uploader struct {
 	BytesPerSecond int64
 	// Journal is a directory, made when it is needed, in which the calls note
 	// what has arrived, so that one that is cut off can be gone on with by
-	// another process. "" keeps none. The key is never written to it.
+	// another process. "" keeps none. The key is never written to it. A file that
+	// goes by one request needs none, and has none.
 	Journal string
 	// NoMD5 leaves the MD5 out that the server checks the File by. It costs
 	// several times what the sending does, beside it (and as much at a server
@@ -81,13 +82,13 @@ type Source struct {
 	Size int64
 	// Name is what Progress calls it; "" is the Filename of the Request.
 	Name string
-	// Identity names these very bytes, so that a later call with the same one
-	// can go on: of a file, its path, time and inode. A Source that may hold
-	// other bytes under the same Identity is found out by their checksums. ""
-	// does not go on from an earlier call, nor leaves anything for a later one.
+	// Identity says where the bytes come from, so that a later call with the
+	// same one can go on: of a file, it is the path. Other bytes under the same
+	// Identity are found out by their checksums. "" does not go on from an
+	// earlier call, nor leaves anything for a later one.
 	Identity string
-	// Changed, if there is one, is asked before the File is made whether the
-	// bytes have changed since; it returns what to tell the caller, or nil.
+	// Changed, if there is one, is asked when all has been sent: it returns
+	// [ErrChanged], or what wraps it, if the bytes are not what they were.
 	Changed func() error
 
 	// state is what of a file changes with its bytes: another one is another file.
@@ -127,7 +128,7 @@ func (u *Uploader) Upload(ctx context.Context, src Source, req Request) (*api.Fi
 	}
 	c := &call{Uploader: u, engine: u.engine(), src: src, req: req.complete(), plan: plan}
 	c.good.Store(time.Now().UnixNano())
-	if plan.Single {
+	if plan.Single && steady(req.Filename) {
 		return c.single(ctx)
 	}
 	return c.upload(ctx)
@@ -135,17 +136,14 @@ func (u *Uploader) Upload(ctx context.Context, src Source, req Request) (*api.Fi
 
 // UploadStream sends r, read until EOF. The API wants the size first, so r is
 // copied to a temporary file (in $TMPDIR), which has no name and vanishes with
-// the process. It cannot be gone on with by another call.
+// the process. It cannot be gone on with by another call. When ctx ends, a Read
+// of r that blocks is left behind.
 func (u *Uploader) UploadStream(ctx context.Context, r io.Reader, req Request) (*api.File, error) {
-	f, err := spool(ctx, r)
+	f, size, err := spool(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // only read from by now
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
-	}
+	defer drop(f)
 	if req.Filename == "" {
 		req.Filename = "upload"
 	}
@@ -172,6 +170,9 @@ type engine struct {
 
 func (u *Uploader) engine() *engine {
 	u.once.Do(func() {
+		if u.Journal != "" {
+			sweep(u.Journal)
+		}
 		u.shared = &engine{
 			gate:   newGate(u.Parallel),
 			pace:   &pace{perSecond: u.BytesPerSecond},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"uploadd/api"
 	"uploadd/internal/uploads/uploadstest"
@@ -64,6 +66,20 @@ func TestUploadFile(t *testing.T) {
 	}
 }
 
+// A file whose name the server may change can be found by its Upload alone, so
+// it does not go by one request.
+func TestNameOfSmallFile(t *testing.T) {
+	u := newUploader(t, uploadd(t))
+	for name, single := range map[string]bool{"plain-1.jsonl": true, "you and me.txt": false, "a/b": false, "ü": false} {
+		seen := &events{}
+		one := &Uploader{Client: u.Client, Progress: seen.add}
+		f := uploadstest.Must(one.Upload(t.Context(), Source{ReaderAt: strings.NewReader("x"), Size: 1}, Request{Filename: name}))(t)
+		if f.Filename != name || (seen.all[0].UploadID == "") != single {
+			t.Errorf("%q became %q, by one request: %v", name, f.Filename, !single)
+		}
+	}
+}
+
 func TestUploadStream(t *testing.T) {
 	u := newUploader(t, uploadd(t))
 	u.PartSize = 100_000
@@ -78,6 +94,20 @@ func TestUploadStream(t *testing.T) {
 	wantFiles(t, u.Client, 1)
 }
 
+// A stream that says nothing more does not hold up who cancels.
+func TestCancelledStream(t *testing.T) {
+	u := newUploader(t, uploadd(t))
+	r, w := io.Pipe()
+	defer w.Close()
+	oops := errors.New("oops")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(20*time.Millisecond, func() { cancel(oops) })
+	if _, err := u.UploadStream(ctx, r, Request{}); !errors.Is(err, oops) {
+		t.Error(err)
+	}
+	wantFiles(t, u.Client, 0)
+}
+
 func TestWhatCannotBeSent(t *testing.T) {
 	u := newUploader(t, uploadd(t))
 	if _, err := u.UploadFile(t.Context(), filepath.Join(t.TempDir(), "missing"), Request{}); !errors.Is(err, os.ErrNotExist) {
@@ -89,6 +119,11 @@ func TestWhatCannotBeSent(t *testing.T) {
 	// What the server refuses is refused at once.
 	_, err := u.UploadFile(t.Context(), file(t, uploadstest.Random(3, 2<<20)), Request{Purpose: "no such purpose"})
 	uploadstest.WantError(t, err, api.ErrInvalid, "purpose")
+	for _, size := range []int64{-1, math.MaxInt64} {
+		if plan, err := u.Plan(size); err == nil {
+			t.Errorf("%d bytes: %+v", size, plan)
+		}
+	}
 	u.PartSize = api.MaxPart + 1
 	if _, err := u.Plan(1); err == nil {
 		t.Error("a Part larger than any server takes")
