@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -148,7 +149,7 @@ func (c *sendCmd) plan(env *environment, u *transfer.Uploader, items []*item) er
 	}
 	failed := &failures{env: env}
 	for _, it := range items {
-		planned, err := it.plan(u, noted)
+		planned, err := c.planOf(it, u, noted)
 		if err != nil {
 			failed.add(it.name, err)
 			continue
@@ -191,7 +192,7 @@ func (p planned) String() string {
 	return fmt.Sprintf("%s: %s in %s of %s", name, bytesText(*p.Size), plural(p.Parts, "part"), bytesText(p.PartSize))
 }
 
-func (it *item) plan(u *transfer.Uploader, noted []transfer.Unfinished) (planned, error) {
+func (c *sendCmd) planOf(it *item, u *transfer.Uploader, noted []transfer.Unfinished) (planned, error) {
 	p := planned{Event: "planned", Name: it.name}
 	if it.err != nil || it.size < 0 {
 		return p, it.err
@@ -205,8 +206,10 @@ func (it *item) plan(u *transfer.Uploader, noted []transfer.Unfinished) (planned
 	if err != nil {
 		return p, err
 	}
+	name := cmp.Or(c.Filename, filepath.Base(path))
 	for _, n := range noted {
-		if n.Server == u.Client.BaseURL() && n.Source == path && n.Size == it.size && n.ExpiresAt.After(time.Now()) {
+		if n.Server == u.Client.BaseURL() && n.Source == path && n.Filename == name && n.Purpose == c.Purpose &&
+			n.Size == it.size && n.ExpiresAt.After(time.Now()) {
 			p.UploadID, p.Bytes = n.UploadID, n.Bytes
 		}
 	}
@@ -223,12 +226,12 @@ func (it *item) send(ctx context.Context, u *transfer.Uploader, req transfer.Req
 	}
 	req.Filename = it.name
 	if it.path == "" {
-		return u.UploadStream(ctx, newUntilDone(ctx, env.stdin), req)
+		return u.UploadStream(ctx, env.stdin, req)
 	}
 	f, err := os.Open(it.path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // only read from
-	return u.UploadStream(ctx, newUntilDone(ctx, f), req)
+	return u.UploadStream(ctx, f, req)
 }

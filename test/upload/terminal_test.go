@@ -207,6 +207,20 @@ func TestInterruptOnTerminal(t *testing.T) {
 	m.wantStored(regexp.MustCompile(idLine).FindString(s.screen()), data)
 }
 
+// TestInterruptWhileItReads: somebody who types has changed their mind.
+func TestInterruptWhileItReads(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	s := m.onTerminal(t, 100, 24, "-")
+	s.typed("half a")
+	s.until("half a")
+	time.Sleep(200 * time.Millisecond) // until it reads
+	s.typed("\x03")
+	if code := s.end(); code != 130 || !strings.Contains(s.screen(), "interrupted: 1 file not sent") {
+		t.Errorf("exit code %d, and on the screen\n%s", code, s.screen())
+	}
+}
+
 // TestRmAsks: nothing but a yes deletes.
 func TestRmAsks(t *testing.T) {
 	t.Parallel()
