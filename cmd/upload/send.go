@@ -185,6 +185,8 @@ func (p planned) String() string {
 		return name + ": a stream, kept in a temporary file until its size is known"
 	case p.Single:
 		return fmt.Sprintf("%s: %s in one request", name, bytesText(*p.Size))
+	case p.UploadID == "" && p.Parts == 1:
+		return fmt.Sprintf("%s: %s in one part", name, bytesText(*p.Size))
 	case p.UploadID != "":
 		return fmt.Sprintf("%s: %s in %s of %s; %s of them are there, in %s", name, bytesText(*p.Size), plural(p.Parts, "part"),
 			bytesText(p.PartSize), bytesText(p.Bytes), shown(p.UploadID))
