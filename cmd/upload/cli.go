@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ const description = `Sends files to OpenAI, to Azure OpenAI, or to an uploadd of
   upload get file-abc -o back.jsonl
   upload rm --older-than=30d --purpose=batch
 
+"upload FILE..." is short for "upload send FILE...", whose help has the flags.
 A large file goes in parts, several at once. If it is interrupted, the same
 command sends only what is missing.
 
@@ -105,9 +107,25 @@ func run(args []string, env *environment) int {
 	defer stop()
 	// The second interruption ends the program at once, as if it had no handler.
 	context.AfterFunc(ctx, stop)
-	inner := *env
-	inner.ctx = ctx
-	return exitCode(env, ctx, command.Run(&inner))
+	out := &output{w: env.stdout}
+	err = command.Run(&environment{ctx, env.stdin, out, env.stderr, env.getenv})
+	if out.err != nil && err == nil {
+		err = fmt.Errorf("standard output: %w", out.err)
+	}
+	return exitCode(env, ctx, err)
+}
+
+// output is standard output. It remembers that something did not get there, so
+// that a command that prints as it goes need not ask each time.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	o.err = cmp.Or(o.err, err)
+	return n, err
 }
 
 // exitCode names the error, unless that was done, and makes a code of it.

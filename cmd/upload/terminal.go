@@ -11,6 +11,9 @@ import (
 
 // terminal is the terminal that v is; nil when it is none.
 func terminal(v any) *os.File {
+	if out, ok := v.(*output); ok {
+		v = out.w
+	}
 	if f, ok := v.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return f
 	}

@@ -100,3 +100,10 @@ func clock(d time.Duration) string {
 	}
 	return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
 }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -2,8 +2,13 @@ package upload
 
 import (
 	"bytes"
+	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,6 +127,34 @@ func TestRedirect(t *testing.T) {
 	}
 	if n := asked.Load(); n > 0 {
 		t.Errorf("the second server was asked %d times", n)
+	}
+}
+
+// TestTLS: a certificate is believed when its issuer is known, and nothing is
+// sent to who has another one.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	s := openaifake.New(t, key)
+	target, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // it names who does not believe it
+	front.StartTLS()
+	defer front.Close()
+	m := &machine{t: t, dir: t.TempDir(), env: []string{"OPENAI_BASE_URL=" + front.URL + "/v1", "OPENAI_API_KEY=" + key}}
+	data := m.write("big.bin", size)
+	if code, out, errs := m.run("big.bin"); code != 1 || out != "" || !strings.Contains(errs, "certificate") {
+		t.Errorf("an unknown issuer: exit %d, %q, %q", code, out, errs)
+	}
+	ca := filepath.Join(m.dir, "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.env = append(m.env, "SSL_CERT_FILE="+ca)
+	if code, _, errs := m.run("big.bin", "--part-size=1MiB"); code != 0 || !bytes.Equal(s.Contents()[0], data) {
+		t.Errorf("a known one: exit %d, %q", code, errs)
 	}
 }
 
