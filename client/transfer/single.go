@@ -23,7 +23,8 @@ var errNotHere = errors.New("the answer was lost, and the file is not there")
 // cannot be repeated safely once it may have reached the server, so if its
 // answer is lost the list of Files is looked at:
 //
-//   - one with this name and these bytes, by its checksum, is the File;
+//   - one with this name and these bytes, by its checksum, is the File (if it
+//     was there before, it is as good);
 //   - if no File has this name and size, some seconds later, it did not arrive,
 //     and the source goes by an Upload, whose outcome can be found out;
 //   - if one has and the server does not tell its checksum, as OpenAI does not,
@@ -82,7 +83,11 @@ func (c *call) createFile(ctx context.Context) (file *api.File, err error) {
 			return c.unlessChanged(ctx, file)
 		case b.whole() && reached(err):
 			lost = true
-			file, err = c.lookFor(ctx, fmt.Sprintf("%08x", b.crc), err)
+			if file, err = c.lookFor(ctx, fmt.Sprintf("%08x", b.crc), err); err == nil && c.src.Changed != nil {
+				if err = c.src.Changed(); err != nil {
+					err = fmt.Errorf("%w: file %s may be it; %w", ErrUnknownOutcome, file.ID, err)
+				}
+			}
 		}
 		return err
 	})
@@ -99,6 +104,8 @@ func (c *call) unlessChanged(ctx context.Context, file *api.File) error {
 	}
 	err := c.src.Changed()
 	if err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
 		if _, left := c.Client.DeleteFile(ctx, file.ID); left != nil {
 			err = fmt.Errorf("%w; file %s, made of it, could not be deleted: %w", err, file.ID, left)
 		}

@@ -3,9 +3,10 @@
 // earlier call was cut off. It works with uploadd, with OpenAI and with Azure
 // OpenAI; what the server adds to their API makes it better, and is not needed.
 //
-// A call either returns the File, whole and there once, or an error that says
-// it does not know of one. [ErrUnknownOutcome] is the one error after which it
-// may be there all the same.
+// A call either returns the File, whole and there once, or an error, and then
+// there is none. [ErrUnknownOutcome] is the exception: it may be there all the
+// same. (If the server disappoints otherwise, such as with a File of another
+// size, the error names the File.)
 package transfer
 
 import (

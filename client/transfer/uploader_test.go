@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -206,6 +207,31 @@ func TestChangedMeanwhile(t *testing.T) {
 			t.Errorf("%d bytes: a journal is left: %+v", size, left)
 		}
 	}
+}
+
+// If the answer was lost as well, it is left to the caller what becomes of what
+// is there: it may be older than this call.
+func TestChangedAndLost(t *testing.T) {
+	var path string
+	u := newUploader(t, uploadd(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPost {
+				h.ServeHTTP(w, r)
+				return
+			}
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			if err := os.WriteFile(path, []byte("other"), 0o600); err != nil {
+				t.Error(err)
+			}
+			panic(http.ErrAbortHandler)
+		})
+	}))
+	path = file(t, uploadstest.Random(9, 1000))
+	_, err := u.UploadFile(t.Context(), path, Request{})
+	if !errors.Is(err, ErrChanged) || !errors.Is(err, ErrUnknownOutcome) {
+		t.Error(err)
+	}
+	wantFiles(t, u.Client, 1)
 }
 
 // Bytes that change without a trace in a file's time are found by the MD5.
