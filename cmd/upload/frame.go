@@ -146,7 +146,10 @@ func (f *transferring) doneLine(size int64, w int) string {
 
 // seconds is clock, and more precise where it is short.
 func seconds(d time.Duration) string {
-	if d < 10*time.Second {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
 	return clock(d)

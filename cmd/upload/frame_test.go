@@ -139,3 +139,16 @@ func TestTotals(t *testing.T) {
 		t.Errorf("%d ended", tr.ended)
 	}
 }
+
+// TestLine: what is said where there is no terminal.
+func TestLine(t *testing.T) {
+	tr := half(t)
+	if got, want := tr.line(), "0 of 3 files: 31%, 50 MiB of 160 MiB, 2.0 MiB/s, 55s left"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	tr = newTracker([]*item{{name: "f", size: mib}})
+	tr.update(transfer.Progress{Name: "f", Event: transfer.Started, Total: mib})
+	if got, want := tr.line(), "f: 0%, 0 B of 1.0 MiB"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
