@@ -1,26 +1,20 @@
-package main
+package upload
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
-)
 
-// invoke runs the program in this process, without an environment.
-func invoke(t testing.TB, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code = run(args, &environment{t.Context(), strings.NewReader(""), &out, &errs, func(string) string { return "" }})
-	return code, out.String(), errs.String()
-}
+	"uploadd/test/program"
+)
 
 // script writes the completion of a shell to a file.
 func script(t *testing.T, shell string) string {
@@ -28,12 +22,12 @@ func script(t *testing.T, shell string) string {
 	if _, err := exec.LookPath(shell); err != nil {
 		t.Fatalf("this test needs %s: scripts/tools installs it (%v)", shell, err)
 	}
-	code, out, errs := invoke(t, "completion", shell)
-	if code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+	out, err := exec.Command(program.Command("upload"), "completion", shell).Output()
+	if err != nil {
+		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "completion")
-	if err := os.WriteFile(path, []byte(out), 0o600); err != nil {
+	if err := os.WriteFile(path, out, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -57,6 +51,7 @@ func shell(t *testing.T, args ...string) []string {
 }
 
 func TestBashCompletion(t *testing.T) {
+	t.Parallel()
 	path := script(t, "bash")
 	for line, want := range map[string]string{
 		"upload st":                    "status",
@@ -83,6 +78,7 @@ func TestBashCompletion(t *testing.T) {
 }
 
 func TestFishCompletion(t *testing.T) {
+	t.Parallel()
 	path := script(t, "fish")
 	for line, want := range map[string]string{
 		"upload sta":          "status",
@@ -104,6 +100,7 @@ func TestFishCompletion(t *testing.T) {
 
 // TestZshCompletion types on a terminal, as there is no other way to ask zsh.
 func TestZshCompletion(t *testing.T) {
+	t.Parallel()
 	z := startZsh(t, script(t, "zsh"))
 	for typed, want := range map[string]string{
 		"upload stat":          "upload status",
@@ -180,4 +177,26 @@ func (z *zsh) until(end string) string {
 	said := z.seen.String()
 	z.seen.Reset()
 	return said
+}
+
+// TestManPage: a man program has nothing to say against the page.
+func TestManPage(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("mandoc"); err != nil {
+		t.Fatalf("this test needs mandoc: scripts/tools installs it (%v)", err)
+	}
+	cmd := exec.Command("mandoc", "-T", "lint", "-W", "error", "../../docs/upload.1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("mandoc: %v\n%s", err, out)
+	}
+	out, err := exec.Command("mandoc", "-T", "ascii", "-O", "width=100", "../../docs/upload.1").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := regexp.MustCompile(`.\x08`).ReplaceAllString(string(out), "") // bold is a letter printed twice
+	for _, want := range []string{"--older-than=DURATION", "OPENAI_BASE_URL", "130", "config.json", "    upload rm file-abc file-def\n"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is not on the page:\n%s", want, page)
+		}
+	}
 }
