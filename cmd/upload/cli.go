@@ -135,14 +135,14 @@ func exitCode(env *environment, ctx context.Context, err error) int {
 		return exitOK
 	case ctx.Err() != nil:
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, errReported) {
-			fmt.Fprintln(env.stderr, "upload:", err)
+			fmt.Fprintln(env.stderr, "upload:", message(err))
 		}
 		return exitInterrupted
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(env.stderr, "upload: %s\nSee: upload --help\n", err)
 		return exitUsage
 	case !errors.Is(err, errReported):
-		fmt.Fprintln(env.stderr, "upload:", err)
+		fmt.Fprintln(env.stderr, "upload:", message(err))
 	}
 	return exitFailed
 }

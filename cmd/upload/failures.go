@@ -18,7 +18,7 @@ func (f *failures) add(name string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.count++
-	fmt.Fprintf(f.env.stderr, "upload: %s: %v\n", shown(name), err)
+	fmt.Fprintf(f.env.stderr, "upload: %s: %s\n", shown(name), message(err))
 }
 
 // printed prints what succeeded.

@@ -49,7 +49,7 @@ func (f *transferring) row(now time.Time, w int) string {
 
 // waiting says why nothing goes on, and when it will.
 func (f *transferring) waiting(now time.Time) string {
-	return fmt.Sprintf("again in %s: %s", clock(max(f.until.Sub(now), 0)), shown(f.err.Error()))
+	return fmt.Sprintf("again in %s: %s", clock(max(f.until.Sub(now), 0)), message(f.err))
 }
 
 func leftText(d time.Duration, known bool) string {

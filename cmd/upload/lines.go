@@ -76,7 +76,7 @@ func (l *lines) progress(p transfer.Progress) {
 	case p.Event == transfer.Resumed:
 		l.print(fmt.Sprintf("%s: %s of %s are there from an earlier run", shown(p.Name), bytesText(p.Bytes), bytesText(p.Total)))
 	case p.Event == transfer.Restarted:
-		l.print(fmt.Sprintf("%s: sent anew: %v", shown(p.Name), p.Err))
+		l.print(fmt.Sprintf("%s: sent anew: %s", shown(p.Name), message(p.Err)))
 	case p.Event == transfer.Retrying && f != nil:
 		l.print(fmt.Sprintf("%s: %s", shown(p.Name), f.waiting(l.tracker.now())))
 	}

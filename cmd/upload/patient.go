@@ -32,7 +32,7 @@ func again[T any](ctx context.Context, p patient, do func() (T, error)) (T, erro
 			return got, err
 		}
 		wait := min(max(firstPause<<attempt, time.Duration(refused.RetryAfter)*time.Second), mostPause)
-		fmt.Fprintf(p.env.stderr, "upload: again in %s: %s\n", clock(wait), shown(err.Error()))
+		fmt.Fprintf(p.env.stderr, "upload: again in %s: %s\n", clock(wait), message(err))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

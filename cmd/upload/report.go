@@ -67,9 +67,9 @@ func failureLine(name string, err error) string {
 // explain says what to do about an error, where there is something.
 func explain(err error) string {
 	if incomplete, ok := resumable(err); ok {
-		return fmt.Sprintf("%v (%s; the same command sends the rest)", incomplete.Err, arrived(incomplete))
+		return fmt.Sprintf("%s (%s; the same command sends the rest)", message(incomplete.Err), arrived(incomplete))
 	}
-	return err.Error()
+	return message(err)
 }
 
 func arrived(e *transfer.Incomplete) string {

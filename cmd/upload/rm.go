@@ -47,7 +47,9 @@ func (c *rmCmd) Run(env *environment) error {
 		return err
 	}
 	if len(chosen) == 0 {
-		fmt.Fprintln(env.stderr, "There is nothing to delete.")
+		if chooses {
+			fmt.Fprintln(env.stderr, "There is nothing to delete.")
+		}
 		return failed.err()
 	}
 	if !c.Yes {

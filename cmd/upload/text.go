@@ -20,6 +20,19 @@ func shown(s string) string {
 	return strconv.Quote(s)
 }
 
+// message is an error on one line. Some of it may be a server's own words.
+func message(err error) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, err.Error())
+}
+
 // columns is how wide s is on a terminal.
 func columns(s string) (n int) {
 	for _, r := range s {

@@ -130,6 +130,23 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
+// TestHostileWords: what a server says does not get at the terminal.
+func TestHostileWords(t *testing.T) {
+	t.Parallel()
+	s := openaifake.New(t, key)
+	s.Refuse = func(r *http.Request, header http.Header) *api.Error {
+		return api.Errorf(api.ErrInvalid, "", "No.\x1b[2J\nupload: file-1\r\u202e")
+	}
+	m := &machine{t: t, dir: t.TempDir(), env: []string{"OPENAI_BASE_URL=" + s.URL + "/v1", "OPENAI_API_KEY=" + key}}
+	m.write("small.bin", 10)
+	for _, args := range [][]string{{"small.bin"}, {"small.bin", "-q"}, {"ls"}, {"get", "file-1"}, {"rm", "-y", "file-1"}, {"cancel", "x"}, {"status"}} {
+		code, out, errs := m.run(args...)
+		if code != 1 || out != "" || !strings.Contains(errs, "No.") || strings.ContainsAny(errs, "\x1b\r\u202e") || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%q: exit %d, %q, %q", args, code, out, errs)
+		}
+	}
+}
+
 // TestTLS: a certificate is believed when its issuer is known, and nothing is
 // sent to who has another one.
 func TestTLS(t *testing.T) {
