@@ -68,6 +68,9 @@ func (b *batch) begin(i int) bool {
 	for !b.stopped && b.busy >= b.room {
 		b.changed.Wait()
 	}
+	if b.stopped {
+		return false
+	}
 	parts := 1
 	if it := b.items[i]; it.size >= 0 && it.err == nil {
 		if plan, err := b.uploader.Plan(it.size); err == nil {
@@ -75,7 +78,7 @@ func (b *batch) begin(i int) bool {
 		}
 	}
 	b.setParts(i, parts)
-	return !b.stopped
+	return true
 }
 
 func (b *batch) setParts(i, n int) {
@@ -92,8 +95,7 @@ func (b *batch) stop() {
 }
 
 func (b *batch) end(i int, r *result) {
-	interrupted := b.env.ctx.Err() != nil
-	if r.err != nil && !interrupted {
+	if r.err != nil && b.env.ctx.Err() == nil {
 		b.report.failed(b.items[i].name, r.err)
 	}
 	b.mu.Lock()

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"syscall"
 
@@ -180,16 +179,4 @@ func version() string {
 		}
 	}
 	return v
-}
-
-// configDir is where the user's settings for this program are.
-func configDir(env *environment) (string, error) {
-	if dir := env.getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "upload"), nil
-	}
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", fmt.Errorf("where settings are kept: %w", err)
-	}
-	return filepath.Join(dir, "upload"), nil
 }

@@ -96,6 +96,18 @@ func (s serverFlag) resolve(env *environment) (*profile, error) {
 	return p, nil
 }
 
+// configDir is where the user's settings for this program are.
+func configDir(env *environment) (string, error) {
+	if dir := env.getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "upload"), nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("where settings are kept: %w", err)
+	}
+	return filepath.Join(dir, "upload"), nil
+}
+
 // openAIFrom is what the environment says to the official SDKs; nil when that is
 // nothing.
 func openAIFrom(env *environment) *profile {

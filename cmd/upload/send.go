@@ -143,7 +143,8 @@ func (it *item) send(ctx context.Context, u *transfer.Uploader, req transfer.Req
 	case it.err != nil:
 		return nil, it.err
 	case it.size >= 0:
-		return u.UploadFile(ctx, it.path, req)
+		file, err := u.UploadFile(ctx, it.path, req)
+		return file, reason(err)
 	}
 	req.Filename = it.name
 	if it.path == "" {
