@@ -174,6 +174,29 @@ func TestDownloadKeepsWhatIsThere(t *testing.T) {
 	s.wantOnly(t)
 }
 
+// TestDownloadOverNoFile: a link or a directory is not replaced. (Nor is a device,
+// on which no test should fail.)
+func TestDownloadOverNoFile(t *testing.T) {
+	s := newStored(t, 1000)
+	dir := filepath.Dir(s.path)
+	target := filepath.Join(t.TempDir(), "target")
+	if err := os.Symlink(target, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "link")} {
+		before := uploadstest.Must(os.Lstat(path))(t)
+		if _, err := s.DownloadFile(t.Context(), s.file, path, true); !errors.Is(err, errNotRegular) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if after, err := os.Lstat(path); err != nil || after.Mode() != before.Mode() {
+			t.Errorf("%s is %v now: %v", path, after, err)
+		}
+	}
+	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a link was followed", err)
+	}
+}
+
 // cutOff starts a download and ends it in the middle.
 func (s *stored) cutOff(t *testing.T) (part string) {
 	t.Helper()

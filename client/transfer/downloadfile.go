@@ -18,13 +18,14 @@ import (
 // there at once and whole, on stable storage, or not at all. Until then what has
 // arrived is kept beside it, under the same name with .part at its end, and a
 // later call goes on with that. A file that is at path is replaced only if
-// replace is set. Checked is as for Download.
+// replace is set, and what is not a regular file never. Checked is as for
+// Download.
 //
 // Errors: those of Download and of the file system, such as fs.ErrExist;
 // [ErrBusy].
 func (d *Downloader) DownloadFile(ctx context.Context, file *api.File, path string, replace bool) (checked bool, err error) {
-	if _, err := os.Lstat(path); err == nil && !replace {
-		return false, &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	if err := vacant(path, replace); err != nil {
+		return false, err
 	}
 	part, err := os.OpenFile(d.partPath(file, path), os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -90,7 +91,7 @@ func (d *Downloader) goOn(file *api.File, part *os.File) (*fetch, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", part.Name())
+		return nil, &fs.PathError{Op: "open", Path: part.Name(), Err: errNotRegular}
 	}
 	n := info.Size()
 	if n > file.Bytes {
@@ -129,8 +130,27 @@ func put(part, path string, replace bool) error {
 		return err
 	}
 	// A file system without links.
-	if _, err := os.Lstat(path); err == nil {
-		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	if err := vacant(path, false); err != nil {
+		return err
 	}
 	return os.Rename(part, path)
 }
+
+// vacant says what speaks against putting a file at path. To replace a device
+// would be the end of it.
+func vacant(path string, replace bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return &fs.PathError{Op: "create", Path: path, Err: errNotRegular}
+	case !replace:
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	return nil
+}
+
+var errNotRegular = errors.New("there is something that is not a regular file")
