@@ -120,11 +120,12 @@ const (
 // draw puts lines in the place of those drawn before.
 func (s *screen) draw(lines []string) {
 	var b strings.Builder
-	b.WriteString(s.up())
+	rows := s.rows()
+	b.WriteString(up(rows))
 	for _, line := range lines {
 		b.WriteString(line + eraseLine + "\n")
 	}
-	if len(lines) < len(s.drawn) {
+	if len(lines) < rows {
 		b.WriteString(eraseBelow)
 	}
 	s.write(b.String())
@@ -134,7 +135,7 @@ func (s *screen) draw(lines []string) {
 // print puts a line above those drawn.
 func (s *screen) print(line string) {
 	lines := s.drawn
-	above := s.up() + line + eraseLine + "\n" + eraseBelow
+	above := up(s.rows()) + line + eraseLine + "\n" + eraseBelow
 	s.drawn = nil
 	s.write(above)
 	s.draw(lines)
@@ -152,14 +153,17 @@ func (s *screen) result(line string) {
 	s.draw(lines)
 }
 
-// up moves to the first of the lines drawn. A terminal that has become narrower
+// rows is how many the lines drawn take now. A terminal that has become narrower
 // has wrapped them.
-func (s *screen) up() string {
+func (s *screen) rows() (n int) {
 	w, _ := s.size()
-	rows := 0
 	for _, line := range s.drawn {
-		rows += max((columns(line)+w-1)/w, 1)
+		n += max((columns(line)+w-1)/w, 1)
 	}
+	return n
+}
+
+func up(rows int) string {
 	if rows == 0 {
 		return "\r"
 	}

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // session is upload, or a shell, on a terminal.
@@ -154,21 +156,12 @@ func TestBarsOfSeveralFiles(t *testing.T) {
 func TestResize(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	m.write("a.bin", 4*part)
-	m.write("b.bin", 4*part)
+	m.write("a.bin", 5*part)
+	m.write("b.bin", 5*part)
 	s := m.onTerminal(t, 100, 24, "a.bin", "b.bin", "--part-size=1MiB", "--limit-rate=3MiB")
 	s.until(`of 2 files.*MiB/s`)
 	for _, w := range []int{35, 120, 20} {
-		// Nothing is on its way between the program and the terminal meanwhile.
-		syscall.Kill(s.cmd.Process.Pid, syscall.SIGSTOP)
-		time.Sleep(50 * time.Millisecond)
-		s.mu.Lock()
-		s.terminal.resize(w)
-		if err := pty.Setsize(s.tty, &pty.Winsize{Rows: 24, Cols: uint16(w)}); err != nil {
-			t.Error(err)
-		}
-		s.mu.Unlock()
-		syscall.Kill(s.cmd.Process.Pid, syscall.SIGCONT)
+		s.resize(w)
 		time.Sleep(500 * time.Millisecond)
 	}
 	s.mu.Lock()
@@ -181,6 +174,46 @@ func TestResize(t *testing.T) {
 	}
 	if got := strings.Count(strings.ReplaceAll(s.screen(), "\n", ""), "a.bin"); got != 1 {
 		t.Errorf("a.bin is there %d times on\n%s", got, s.screen())
+	}
+}
+
+// resize gives the terminal another width, right after the program has drawn and
+// long before it draws again: what is on its way just then is lost to any program.
+func (s *session) resize(w int) {
+	s.t.Helper()
+	resized := make(chan error, 1)
+	s.mu.Lock()
+	s.changed = func(e *emulator) {
+		s.stop()
+		defer syscall.Kill(s.cmd.Process.Pid, syscall.SIGCONT)
+		if n, err := unix.IoctlGetInt(int(s.tty.Fd()), unix.TIOCINQ); err != nil || n > 0 || e.col > 0 {
+			return // it is in the middle of drawing
+		}
+		e.resize(w)
+		s.changed = nil
+		resized <- pty.Setsize(s.tty, &pty.Winsize{Rows: uint16(e.h), Cols: uint16(w)})
+	}
+	s.mu.Unlock()
+	select {
+	case err := <-resized:
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	case <-s.over:
+		s.t.Fatalf("it ended too soon:\n%s", s.screen())
+	}
+}
+
+// stop stops the program, and returns when it has stopped.
+func (s *session) stop() {
+	pid := s.cmd.Process.Pid
+	syscall.Kill(pid, syscall.SIGSTOP)
+	for range 10_000 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || !strings.Contains(string(stat), ") R ") && !strings.Contains(string(stat), ") S ") {
+			return // stopped, or at its end
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
