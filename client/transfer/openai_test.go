@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"math/rand/v2"
@@ -104,20 +105,39 @@ func TestNoRetry(t *testing.T) {
 	}
 }
 
-// A server that answers nothing any more is given up after the patience.
+// A call gives up when nothing has arrived for its patience, and when the same
+// Part has been sent often enough.
 func TestPatience(t *testing.T) {
-	s := openaifake.New(t, testKey)
-	s.Lose = isPart
-	u := newUploader(t, s.URL)
-	u.Patience = 300 * time.Millisecond
-	u.Journal = t.TempDir()
-	_, err := u.UploadFile(t.Context(), file(t, uploadstest.Random(4, 2<<20)), Request{})
-	var cut *Incomplete
-	if !errors.As(err, &cut) || !cut.Resumable || errors.Is(err, ErrUnknownOutcome) {
-		t.Errorf("%v", err)
-	}
-	if len(s.Contents()) > 0 {
-		t.Error("there is a File")
+	for _, tt := range []struct {
+		name     string
+		patience time.Duration
+		fail     func(*openaifake.Server)
+		want     string
+	}{
+		{"nothing is taken", 300 * time.Millisecond, func(s *openaifake.Server) {
+			s.Refuse = func(r *http.Request, _ http.Header) *api.Error {
+				if !isPart(r) {
+					return nil
+				}
+				return api.Errorf(api.ErrUnavailable, "", "Not now.")
+			}
+		}, ErrNoProgress.Error()},
+		{"no Part is answered", time.Hour, func(s *openaifake.Server) { s.Lose = isPart }, "given up after 10 attempts"},
+	} {
+		s := openaifake.New(t, testKey)
+		tt.fail(s)
+		u := newUploader(t, s.URL)
+		u.Patience, u.Journal = tt.patience, t.TempDir()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := u.UploadFile(ctx, file(t, uploadstest.Random(4, 2<<20)), Request{})
+		var cut *Incomplete
+		if !errors.As(err, &cut) || !cut.Resumable || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if len(s.Contents()) > 0 {
+			t.Errorf("%s: there is a File", tt.name)
+		}
 	}
 }
 
