@@ -71,6 +71,43 @@ func TestBusyServer(t *testing.T) {
 	}
 }
 
+// The calls of an Uploader send as many Parts at a time together as it says.
+func TestParallel(t *testing.T) {
+	const most = 3
+	s := openaifake.New(t, testKey)
+	var now, peak atomic.Int32
+	s.Refuse = func(r *http.Request, _ http.Header) *api.Error {
+		if isPart(r) {
+			n := now.Add(1)
+			for was := peak.Load(); n > was && !peak.CompareAndSwap(was, n); was = peak.Load() {
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		return nil
+	}
+	s.Lose = func(r *http.Request) bool {
+		if isPart(r) {
+			now.Add(-1)
+		}
+		return false
+	}
+	u := newUploader(t, s.URL)
+	u.PartSize, u.Parallel = 64<<10, most
+	var calls sync.WaitGroup
+	for range 3 {
+		path := file(t, uploadstest.Random(8, 1<<20+1))
+		calls.Go(func() {
+			if _, err := u.UploadFile(t.Context(), path, Request{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if peak.Load() != most {
+		t.Errorf("%d Parts were sent at a time, want %d", peak.Load(), most)
+	}
+}
+
 // What would be refused again is not sent again; what the server says of that
 // outweighs its status.
 func TestNoRetry(t *testing.T) {
