@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"math/rand/v2"
@@ -70,6 +71,43 @@ func TestBusyServer(t *testing.T) {
 	}
 }
 
+// The calls of an Uploader send as many Parts at a time together as it says.
+func TestParallel(t *testing.T) {
+	const most = 3
+	s := openaifake.New(t, testKey)
+	var now, peak atomic.Int32
+	s.Refuse = func(r *http.Request, _ http.Header) *api.Error {
+		if isPart(r) {
+			n := now.Add(1)
+			for was := peak.Load(); n > was && !peak.CompareAndSwap(was, n); was = peak.Load() {
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		return nil
+	}
+	s.Lose = func(r *http.Request) bool {
+		if isPart(r) {
+			now.Add(-1)
+		}
+		return false
+	}
+	u := newUploader(t, s.URL)
+	u.PartSize, u.Parallel = 64<<10, most
+	var calls sync.WaitGroup
+	for range 3 {
+		path := file(t, uploadstest.Random(8, 1<<20+1))
+		calls.Go(func() {
+			if _, err := u.UploadFile(t.Context(), path, Request{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if peak.Load() != most {
+		t.Errorf("%d Parts were sent at a time, want %d", peak.Load(), most)
+	}
+}
+
 // What would be refused again is not sent again; what the server says of that
 // outweighs its status.
 func TestNoRetry(t *testing.T) {
@@ -104,20 +142,39 @@ func TestNoRetry(t *testing.T) {
 	}
 }
 
-// A server that answers nothing any more is given up after the patience.
+// A call gives up when nothing has arrived for its patience, and when the same
+// Part has been sent often enough.
 func TestPatience(t *testing.T) {
-	s := openaifake.New(t, testKey)
-	s.Lose = isPart
-	u := newUploader(t, s.URL)
-	u.Patience = 300 * time.Millisecond
-	u.Journal = t.TempDir()
-	_, err := u.UploadFile(t.Context(), file(t, uploadstest.Random(4, 2<<20)), Request{})
-	var cut *Incomplete
-	if !errors.As(err, &cut) || !cut.Resumable || errors.Is(err, ErrUnknownOutcome) {
-		t.Errorf("%v", err)
-	}
-	if len(s.Contents()) > 0 {
-		t.Error("there is a File")
+	for _, tt := range []struct {
+		name     string
+		patience time.Duration
+		fail     func(*openaifake.Server)
+		want     string
+	}{
+		{"nothing is taken", 300 * time.Millisecond, func(s *openaifake.Server) {
+			s.Refuse = func(r *http.Request, _ http.Header) *api.Error {
+				if !isPart(r) {
+					return nil
+				}
+				return api.Errorf(api.ErrUnavailable, "", "Not now.")
+			}
+		}, ErrNoProgress.Error()},
+		{"no Part is answered", time.Hour, func(s *openaifake.Server) { s.Lose = isPart }, "given up after 10 attempts"},
+	} {
+		s := openaifake.New(t, testKey)
+		tt.fail(s)
+		u := newUploader(t, s.URL)
+		u.Patience, u.Journal = tt.patience, t.TempDir()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := u.UploadFile(ctx, file(t, uploadstest.Random(4, 2<<20)), Request{})
+		var cut *Incomplete
+		if !errors.As(err, &cut) || !cut.Resumable || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if len(s.Contents()) > 0 {
+			t.Errorf("%s: there is a File", tt.name)
+		}
 	}
 }
 

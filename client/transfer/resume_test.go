@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -166,20 +167,44 @@ func shorten(t *testing.T, u *Uploader, lines, keep int) {
 	}
 }
 
+// age makes the journal older.
+func age(t *testing.T, u *Uploader, by time.Duration) {
+	t.Helper()
+	path := journalOf(t, u)
+	first, rest, _ := bytes.Cut(uploadstest.Must(os.ReadFile(path))(t), []byte("\n"))
+	var e entry
+	err := json.Unmarshal(first, &e)
+	if err == nil {
+		e.Ends = e.Ends.Add(-by)
+		first, err = json.Marshal(e)
+	}
+	if err == nil {
+		err = os.WriteFile(path, append(append(first, '\n'), rest...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // An Upload whose hour is over is begun anew, by whichever clock that shows.
 func TestResumeExpired(t *testing.T) {
-	s := openaifake.New(t, testKey)
-	u, seen := newUploader(t, s.URL), &events{}
-	u.Journal = t.TempDir()
-	data := uploadstest.Random(2, resumeParts*resumePart)
-	path := file(t, data)
-	cutOff(t, u, path, 3)
-	s.Advance(2 * time.Hour)
-	u.Progress = seen.add
-	uploadstest.Must(u.UploadFile(t.Context(), path, Request{}))(t)
-	wantOnly(t, s, data)
-	if seen.count(Restarted) != 1 || seen.count(Started) != 1 {
-		t.Errorf("%+v", seen.all)
+	for _, known := range []bool{true, false} {
+		s := openaifake.New(t, testKey)
+		u, seen := newUploader(t, s.URL), &events{}
+		u.Journal = t.TempDir()
+		data := uploadstest.Random(2, resumeParts*resumePart)
+		path := file(t, data)
+		cutOff(t, u, path, 3)
+		s.Advance(2 * time.Hour)
+		if known {
+			age(t, u, 2*time.Hour)
+		}
+		u.Progress = seen.add
+		uploadstest.Must(u.UploadFile(t.Context(), path, Request{}))(t)
+		wantOnly(t, s, data)
+		if seen.count(Restarted) != 1 || seen.count(Started) != 1 || known == (seen.count(Resumed) == 1) {
+			t.Errorf("known here: %v; %+v", known, seen.all)
+		}
 	}
 }
 
@@ -219,6 +244,7 @@ func TestResumeAfterLostCompletion(t *testing.T) {
 				t.Fatalf("%v", err)
 			}
 			s.Advance(tt.later)
+			age(t, u, tt.later)
 			u.Progress = nil
 			f := uploadstest.Must(u.UploadFile(t.Context(), path, Request{}))(t)
 			if f.ID == "" {
