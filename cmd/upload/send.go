@@ -106,9 +106,23 @@ func (c *sendCmd) uploader(env *environment) (*transfer.Uploader, error) {
 		NoMD5:          c.NoMD5,
 	}
 	if !c.NoResume {
-		u.Journal, err = journalDir(env)
+		u.Journal = c.journal(env)
 	}
-	return u, err
+	return u, nil
+}
+
+// journal is where to note what has arrived; "" where that cannot be done, which
+// is no reason to send nothing.
+func (c *sendCmd) journal(env *environment) string {
+	dir, err := journalDir(env)
+	if err == nil && !c.DryRun {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		fmt.Fprintf(env.stderr, "upload: warning: what has arrived cannot be noted, so nothing can be gone on with: %s\n", message(err))
+		return ""
+	}
+	return dir
 }
 
 func (c *sendCmd) reporter(env *environment, items []*item) reporter {
@@ -132,7 +146,7 @@ func journalDir(env *environment) (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", fmt.Errorf("where to note what has arrived (--no-resume does without): %w", err)
+		return "", fmt.Errorf("where to note what has arrived: %w", err)
 	}
 	return filepath.Join(home, ".local", "state", "upload"), nil
 }
