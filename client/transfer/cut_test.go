@@ -118,6 +118,7 @@ func (c *cutter) let(answers bool, n int) (int, bool) {
 // arrives whole and once; of OpenAI, which does not tell checksums, a file that
 // went by one request may be there without anybody knowing.
 func TestCutAtEveryByte(t *testing.T) {
+	t.Parallel()
 	const size = 2500
 	for _, tt := range []struct {
 		name    string
@@ -141,7 +142,7 @@ func TestCutAtEveryByte(t *testing.T) {
 				}
 				c := newCutter(t, addr)
 				u := newUploader(t, c.url())
-				u.PartSize, u.Patience = tt.part, 20*time.Second
+				u.PartSize, u.Patience = tt.part, time.Minute
 				defer u.Client.CloseIdle()
 				check := &cutCheck{u: u, direct: newClient(t, addr), data: uploadstest.Random(1, size)}
 				c.aim(tt.answers, -1)

@@ -50,6 +50,7 @@ func setTime(t *testing.T, path string, at time.Time) {
 // What happens between a call that was cut off after 5 of 12 Parts and the next
 // one, and what that makes of it.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		between func(t *testing.T, u *Uploader, path string)
@@ -188,6 +189,7 @@ func age(t *testing.T, u *Uploader, by time.Duration) {
 
 // An Upload whose hour is over is begun anew, by whichever clock that shows.
 func TestResumeExpired(t *testing.T) {
+	t.Parallel()
 	for _, known := range []bool{true, false} {
 		s := openaifake.New(t, testKey)
 		u, seen := newUploader(t, s.URL), &events{}
@@ -211,6 +213,7 @@ func TestResumeExpired(t *testing.T) {
 // The process ends between asking for the File and hearing of it: the next one
 // finds the File, and makes no other. That is so after the Upload's time as well.
 func TestResumeAfterLostCompletion(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		later time.Duration
@@ -257,6 +260,7 @@ func TestResumeAfterLostCompletion(t *testing.T) {
 
 // Of two calls for the same file and place one goes first; the other says so.
 func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	u := newUploader(t, uploadd(t))
 	u.Journal = t.TempDir()
 	path := file(t, uploadstest.Random(4, 2<<20))
@@ -293,6 +297,7 @@ func TestTwoAtOnce(t *testing.T) {
 // Bytes that are no file's are gone on with under their Identity, and found out
 // when they are others.
 func TestResumeSource(t *testing.T) {
+	t.Parallel()
 	for _, same := range []bool{true, false} {
 		s := openaifake.New(t, testKey)
 		u, seen := newUploader(t, s.URL), &events{}
@@ -374,6 +379,7 @@ func TestSweep(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
+	t.Parallel()
 	u, seen := newUploader(t, uploadd(t)), &events{}
 	u.Journal = filepath.Join(t.TempDir(), "not", "there")
 	if left, err := ListUnfinished(u.Journal); err != nil || len(left) > 0 {

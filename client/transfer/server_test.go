@@ -46,12 +46,12 @@ func newClient(t testing.TB, url string) *client.Client {
 	return uploadstest.Must(client.New(client.Config{BaseURL: url + "/v1", Key: testKey}))(t)
 }
 
-// newUploader returns one that does not wait long.
+// newUploader returns one that does not wait long before it tries again.
 func newUploader(t testing.TB, url string) *Uploader {
 	t.Helper()
 	return &Uploader{
 		Client:    newClient(t, url),
-		Patience:  5 * time.Second,
+		Patience:  time.Minute,
 		firstWait: time.Millisecond,
 		settling:  20 * time.Millisecond,
 	}

@@ -23,6 +23,7 @@ import (
 
 // Files of every size that is cut in another way arrive whole, and once.
 func TestUploadFile(t *testing.T) {
+	t.Parallel()
 	const part = 64 << 10
 	for _, tt := range []struct {
 		name string
@@ -82,6 +83,7 @@ func TestNameOfSmallFile(t *testing.T) {
 }
 
 func TestUploadStream(t *testing.T) {
+	t.Parallel()
 	u := newUploader(t, uploadd(t))
 	u.PartSize = 100_000
 	data := uploadstest.Random(2, 1_234_567)
@@ -153,6 +155,7 @@ func (b broken) ReadAt(p []byte, off int64) (int, error) {
 // An error of the source is what the call returns; nothing is left behind, and
 // nobody tries again.
 func TestFailingSource(t *testing.T) {
+	t.Parallel()
 	oops := errors.New("oops")
 	for _, tt := range []struct {
 		name string
@@ -182,6 +185,7 @@ func TestFailingSource(t *testing.T) {
 // A file that is written to while it is sent never becomes a File, whatever part
 // of it had been sent.
 func TestChangedMeanwhile(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1 << 20, 3 << 20} {
 		u := newUploader(t, uploadd(t))
 		u.Journal = t.TempDir()
@@ -236,6 +240,7 @@ func TestChangedAndLost(t *testing.T) {
 
 // Bytes that change without a trace in a file's time are found by the MD5.
 func TestChangedUnseen(t *testing.T) {
+	t.Parallel()
 	u := newUploader(t, uploadd(t))
 	u.PartSize = 1 << 20
 	u.Parallel = 1
@@ -251,6 +256,7 @@ func TestChangedUnseen(t *testing.T) {
 // Bytes that are damaged on their way are found at the end, with the MD5 and
 // without it.
 func TestDamagedOnTheWay(t *testing.T) {
+	t.Parallel()
 	for _, noMD5 := range []bool{false, true} {
 		u := newUploader(t, uploadd(t, func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -327,6 +333,7 @@ func (zeros) ReadAt(p []byte, _ int64) (int, error) {
 
 // Cancelling ends the call soon, and says so.
 func TestCancelled(t *testing.T) {
+	t.Parallel()
 	for _, journal := range []string{"", t.TempDir()} {
 		u := newUploader(t, uploadd(t))
 		u.Journal, u.PartSize, u.Parallel, u.BytesPerSecond = journal, 1<<20, 1, 4<<20
