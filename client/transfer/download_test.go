@@ -135,6 +135,7 @@ func (s *stored) wantOnly(t *testing.T) {
 }
 
 func TestDownload(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{0, 1, 64 << 10, firstRange, firstRange + 1, 1_234_567} {
 		s := newStored(t, size)
 		s.get(t, true)
@@ -149,6 +150,7 @@ func TestDownload(t *testing.T) {
 }
 
 func TestDownloadKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 100_000)
 	if err := os.WriteFile(s.path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -177,6 +179,7 @@ func TestDownloadKeepsWhatIsThere(t *testing.T) {
 // TestDownloadOverNoFile: a link or a directory is not replaced. (Nor is a device,
 // on which no test should fail.)
 func TestDownloadOverNoFile(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 1000)
 	dir := filepath.Dir(s.path)
 	target := filepath.Join(t.TempDir(), "target")
@@ -224,6 +227,7 @@ func (s *stored) cutOff(t *testing.T) (part string) {
 }
 
 func TestDownloadGoesOn(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 8<<20)
 	slow := func(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 		time.Sleep(5 * time.Millisecond)
@@ -244,6 +248,7 @@ func TestDownloadGoesOn(t *testing.T) {
 // TestDownloadOverDamage: what an earlier call left may be damaged, or longer
 // than the File.
 func TestDownloadOverDamage(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(part []byte) []byte{
 		"flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
 		"longer":  func([]byte) []byte { return make([]byte, 9<<20) },
@@ -252,6 +257,7 @@ func TestDownloadOverDamage(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newStored(t, 8<<20)
 			s.set(func(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 				time.Sleep(5 * time.Millisecond)
@@ -269,6 +275,7 @@ func TestDownloadOverDamage(t *testing.T) {
 // TestDownloadThroughABadNetwork: connections that break again and again, and a
 // server that is busy in between.
 func TestDownloadThroughABadNetwork(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 3_000_000)
 	var n atomic.Int64
 	s.set(func(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
@@ -286,6 +293,7 @@ func TestDownloadThroughABadNetwork(t *testing.T) {
 
 // TestDownloadFromServersThatDoLess: without ranges, and without a checksum.
 func TestDownloadFromServersThatDoLess(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 1_000_000)
 	s.set(func(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 		r.Header.Del("Range")
@@ -311,6 +319,7 @@ func (w *without) WriteHeader(status int) {
 func (w *without) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func TestDownloadOfOtherBytes(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 1_000_000)
 	s.set(func(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 		return &altered{ResponseWriter: w, left: 1 << 30, flip: true}
@@ -330,6 +339,7 @@ func TestDownloadOfOtherBytes(t *testing.T) {
 }
 
 func TestDownloadTwice(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 500_000)
 	var once atomic.Bool
 	other := &Downloader{Client: s.Client}
@@ -345,6 +355,7 @@ func TestDownloadTwice(t *testing.T) {
 }
 
 func TestDownloadThatIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newStored(t, 500_000)
 	s.set(func(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 		w.WriteHeader(http.StatusForbidden)
