@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"uploadd/api"
 	"uploadd/client"
 	"uploadd/client/transfer"
 	"uploadd/internal/blob"
