@@ -166,9 +166,9 @@ func (c *serveCmd) requireKey(ctx context.Context) error {
 func authenticate(gate *access.Gate) func(context.Context, server.Credentials) (server.Caller, error) {
 	return func(ctx context.Context, c server.Credentials) (server.Caller, error) {
 		pass, err := gate.Admit(ctx, access.Request(c))
-		if err != nil {
+		if pass == nil {
 			return server.Caller{}, err
 		}
-		return server.Caller{API: pass.API, Project: pass.Project, Key: pass.Key, Done: pass.Done}, nil
+		return server.Caller(*pass), err
 	}
 }

@@ -377,6 +377,9 @@ func TestRedact(t *testing.T) {
 		"uploadd_ and uploadd_x_y":        "uploadd_ and uploadd_x_y",
 		text:                              id + "[secret]",
 		"/v1/" + text + "/x " + text[:50]: "/v1/" + id + "[secret]/x " + id + "[secret]",
+		strings.ToUpper(text):             strings.ToUpper(id) + "[secret]",
+		"a " + text[len(id):len(text)-8]:  "a [secret]",
+		"file-3kQ9xZ1vB7nM5cL2sD8fGh":     "file-3kQ9xZ1vB7nM5cL2sD8fGh",
 	} {
 		if got := access.Redact(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)

@@ -17,7 +17,8 @@ type body struct {
 	control *http.ResponseController
 	peer    *peer
 
-	admitted bool // the request's key was right
+	admitted bool // the request has been let in
+	known    bool // its key was right, be it let in or not
 
 	n      int64 // bytes read
 	begun  bool
@@ -77,7 +78,7 @@ func (b *body) fail(err error) error {
 
 // admit says that the request's key was right.
 func (b *body) admit(c Caller) {
-	b.admitted = true
+	b.admitted, b.known = true, true
 	b.peer.admit(c)
 }
 
@@ -110,7 +111,7 @@ func (b *body) drain() {
 	}
 	left, end := int64(drainBytesOfStranger), time.Now().Add(drainTimeOfStranger)
 	buf := make([]byte, 4<<10)
-	if b.admitted {
+	if b.known {
 		left, end = drainBytes, time.Now().Add(drainTime)
 		large := largeBuffers.Get().(*[]byte)
 		defer largeBuffers.Put(large)

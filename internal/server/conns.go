@@ -44,12 +44,8 @@ const (
 	// maxConns is the most connections by default. A stranger costs about 20 KiB.
 	maxConns = 4096
 	// Requests that wait for their client, each of which may hold a buffer of
-	// 512 KiB, have 1/activeShare of the room. From half of that on, those that have
-	// stalled are cut off.
+	// 512 KiB, have 1/activeShare of the room.
 	activeShare = 8
-	// stalled is how long such a request may be without progress. As long as there
-	// is room, body and exchange are more patient.
-	stalled = 2 * time.Second
 	// progress is how many bytes must move to count as such.
 	progress = 16 << 10
 	// pause is the time between two looks for room.
@@ -125,12 +121,12 @@ func (c *conns) makeRoom() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	crowded := len(c.open) > c.max || int(c.strangers.Load()) > c.max/2 || int(c.active.Load()) > c.max/activeShare/2
+	crowded := len(c.open) > c.max || int(c.strangers.Load()) > c.max/2 || int(c.active.Load()) > c.max/activeShare
 	if !crowded || now.Sub(c.looked) < pause {
 		return
 	}
 	c.looked = now
-	var strangers, known, active, slow []waiting
+	var strangers, known, active []waiting
 	for conn, p := range c.open {
 		w := waiting{Conn: conn, since: p.since.Load(), owner: p.owner.Load(), weight: 1}
 		switch {
@@ -142,16 +138,18 @@ func (c *conns) makeRoom() {
 			known = append(known, w)
 			w.weight = int(p.requests.Load())
 			active = append(active, w)
-			if now.Sub(c.started)-time.Duration(w.since) > stalled {
-				slow = append(slow, w)
-			}
 		}
 	}
-	before, requests, share := len(c.open), weigh(active), c.max/activeShare
-	c.closeLongest(strangers, len(strangers)-c.max/2)
-	n := c.closeLongest(slow, requests-share/2)
-	c.closeLongest(active, requests-n-share)
-	c.closeLongest(known, len(c.open)-c.max)
+	before := len(c.open)
+	// Of strangers and idle ones some more go than have to, so that this has not to
+	// be done for each one that comes.
+	if most := len(strangers) - c.max/2; most > 0 {
+		c.closeLongest(strangers, most+len(strangers)/16)
+	}
+	c.closeLongest(active, weigh(active)-c.max/activeShare)
+	if most := len(c.open) - c.max; most > 0 {
+		c.closeLongest(known, most+len(known)/16)
+	}
 	c.report(before-len(c.open), now)
 }
 
@@ -195,15 +193,12 @@ func weigh(list []waiting) (weight int) {
 	return weight
 }
 
-// closeLongest closes a weight of most of those that wait, and some more, so that
-// it has not to be done for each one that comes. It returns how much, and is called
-// with mu held.
-func (c *conns) closeLongest(list []waiting, most int) (closed int) {
+// closeLongest closes a weight of most of those that wait. It is called with mu held.
+func (c *conns) closeLongest(list []waiting, most int) {
 	if most <= 0 {
-		return 0
+		return
 	}
 	order(list)
-	most += most/8 + len(list)/16
 	for _, w := range list {
 		conn := w.Conn
 		if c.open[conn] == nil {
@@ -214,11 +209,10 @@ func (c *conns) closeLongest(list []waiting, most int) (closed int) {
 			conn = t.NetConn() // whose goodbye would wait for the client
 		}
 		conn.Close() // the goroutine that serves it notices
-		if closed += w.weight; closed >= most {
-			break
+		if most -= w.weight; most <= 0 {
+			return
 		}
 	}
-	return closed
 }
 
 // answer says that an exchange begins. It returns whether the request gives two
@@ -245,7 +239,7 @@ func (p *peer) admit(c Caller) {
 		}
 		p.wait()
 	}
-	if int(p.conns.active.Add(1)) > p.conns.max/activeShare/2 {
+	if int(p.conns.active.Add(1)) > p.conns.max/activeShare {
 		p.conns.makeRoom()
 	}
 }

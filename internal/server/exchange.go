@@ -33,6 +33,8 @@ type exchange struct {
 	status  int // 0 until the header is sent
 	sent    int64
 	err     error // what the handler failed with, for the log
+	// brokenOff is why the answer could not be sent whole.
+	brokenOff error
 }
 
 const (
@@ -118,7 +120,7 @@ func (s *server) end(x *exchange) {
 		level = slog.LevelError
 	}
 	attrs := []any{
-		"request_id", x.id, "method", x.request.Method, "path", shortened(x.request.URL), "status", x.status,
+		"request_id", x.id, "method", cut(x.request.Method), "path", shortened(x.request.URL), "status", x.status,
 		"in", x.body.n, "out", x.sent, "ms", time.Since(x.start).Milliseconds(), "remote", x.request.RemoteAddr,
 	}
 	if x.caller.Project != "" {
@@ -129,6 +131,9 @@ func (s *server) end(x *exchange) {
 	}
 	if x.err != nil {
 		attrs = append(attrs, logged(x.err)...)
+	}
+	if x.brokenOff != nil {
+		attrs = append(attrs, "broken_off", x.brokenOff.Error())
 	}
 	s.Log.Log(x.request.Context(), level, "request", attrs...)
 	if failure != nil {
@@ -151,14 +156,18 @@ func logged(err error) (attrs []any) {
 }
 
 // shortened is a path for the log: as it is written in a URL, which leaves it
-// without a character that could pass for something else, and not too long.
+// without a character that could pass for something else, but with no more of it
+// escaped than has to be, so that nothing is hidden; and not too long.
 func shortened(u *url.URL) string {
+	return cut((&url.URL{Path: u.Path}).EscapedPath())
+}
+
+func cut(s string) string {
 	const most = 200
-	path := u.EscapedPath()
-	if len(path) > most {
-		path = path[:most] + "..."
+	if len(s) > most {
+		return s[:most] + "..."
 	}
-	return path
+	return s
 }
 
 // Unwrap lets http.ResponseController through.
@@ -176,17 +185,32 @@ func (x *exchange) WriteHeader(status int) {
 // arm gives the client another stepTimeout to take what is written next.
 func (x *exchange) arm() { setDeadline(x.control.SetWriteDeadline, stepTimeout) }
 
-func (x *exchange) Write(p []byte) (int, error) {
+// Write sends p with a deadline for each piece of it.
+func (x *exchange) Write(p []byte) (sent int, err error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	n, err := x.body.during(func() (int, error) { return x.ResponseWriter.Write(p) })
-	x.sent += int64(n)
-	return n, err
+	for {
+		piece := p[sent:min(len(p), sent+writeSize)]
+		x.arm()
+		n, err := x.body.during(func() (int, error) { return x.ResponseWriter.Write(piece) })
+		sent += n
+		x.sent += int64(n)
+		if err != nil {
+			x.brokenOff = errors.Join(x.brokenOff, err)
+			return sent, err
+		}
+		if sent == len(p) {
+			return sent, nil
+		}
+	}
 }
 
 // largeBuffers are for downloads: net/http by itself copies 32 KiB at a time.
-var largeBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+var largeBuffers = sync.Pool{New: func() any { b := make([]byte, writeSize); return &b }}
+
+// writeSize is how much is sent at a time, in bytes.
+const writeSize = 256 << 10
 
 // ReadFrom sends all of r, with a deadline for each piece.
 func (x *exchange) ReadFrom(r io.Reader) (total int64, err error) {
@@ -195,7 +219,6 @@ func (x *exchange) ReadFrom(r io.Reader) (total int64, err error) {
 	for {
 		n, rerr := r.Read(*buf)
 		if n > 0 {
-			x.arm()
 			w, err := x.Write((*buf)[:n])
 			total += int64(w)
 			if err != nil {
