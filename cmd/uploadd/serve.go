@@ -15,6 +15,7 @@ import (
 	"uploadd/internal/blob"
 	"uploadd/internal/server"
 	"uploadd/internal/uploads"
+	"uploadd/web"
 )
 
 type serveCmd struct {
@@ -91,6 +92,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 		Handler: server.New(server.Config{
 			Authenticate: authenticate(gate),
 			Ready:        svc.Ready,
+			Page:         web.Routes(),
 			Log:          log,
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
