@@ -1,0 +1,75 @@
+// What the walks through the page share: a real Chromium, the files that it sends, and
+// an ear for whatever the browser complains of.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const { PAGE_URL: url, CHROMIUM: executablePath, SHOTS: shots } = process.env;
+const patience = 60_000; // the machine may be busy
+
+export { assert, url };
+
+// walk runs steps with a browser, and fails as they do, or when the browser had to
+// complain of the page.
+export async function walk(steps) {
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const complaints = [];
+  try {
+    await steps((options) => newPage(browser, options, complaints));
+  } finally {
+    await browser.close();
+  }
+  assert.deepEqual(complaints, []);
+}
+
+async function newPage(browser, options, complaints) {
+  const context = await browser.newContext({ viewport: { width: 1180, height: 800 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(patience);
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    // An answer that is an error is told of in every console.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+  });
+  page.on("dialog", (dialog) => dialog.accept()); // the browser's own question before it leaves
+  return page;
+}
+
+export async function signIn(page, key) {
+  await page.goto(url);
+  await page.getByLabel("API key").fill(key);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
+}
+
+// transfer is the line of a file being sent.
+export const transfer = (page, name) => page.locator("#transfers li", { hasText: name });
+
+// becomes waits until a file being sent is in one of the states.
+export const becomes = (page, name, ...states) =>
+  transfer(page, name).and(page.locator(states.map((state) => `[data-state=${state}]`).join())).waitFor();
+
+export async function until(what, holds) {
+  for (const end = Date.now() + patience; !await holds();) {
+    if (Date.now() > end) throw new Error(`not within ${patience} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+// accessible holds the page as it is against the rules of WCAG 2.2 AA that a program
+// can judge, in light and dark; and keeps a picture of it when asked to.
+export async function accessible(page, name) {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.evaluate(axeSource);
+    const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }));
+    const found = violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(" ").slice(0, 500)}`);
+    assert.deepEqual(found, [], `${name}, ${colorScheme}`);
+    if (shots) await page.screenshot({ path: `${shots}/${name}-${colorScheme}.png` });
+  }
+}

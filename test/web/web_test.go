@@ -1,0 +1,59 @@
+// Package web drives the page in a real Chromium, against the built program.
+package web
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"uploadd/test/program"
+)
+
+var shots = flag.String("shots", "", "a directory to keep a picture of each state of the page in")
+
+func TestMain(m *testing.M) { program.Main(m) }
+
+// walk runs a script in this directory, which walks through the page at url, with
+// variables for it.
+func walk(t *testing.T, script, url string, variables ...string) {
+	t.Helper()
+	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
+		t.Fatalf("%v: run 'make tools' first, which installs it", err)
+	}
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("%v: run 'make tools' first, which installs it", err)
+	}
+	cmd := exec.CommandContext(t.Context(), "node", script)
+	cmd.Env = append(append(os.Environ(), "PAGE_URL="+url, "CHROMIUM="+chromium, "SHOTS="+*shots), variables...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s", script, err, out)
+		return
+	}
+	t.Logf("%s", out)
+}
+
+// makeKey makes a key beside a running server, or before there is one.
+func makeKey(t *testing.T, data, project string, flags ...string) string {
+	t.Helper()
+	code, out := program.Run(t.Context(), append([]string{"keys", "create", "--data=" + data, "--project=" + project}, flags...)...)
+	if code != 0 {
+		t.Fatalf("keys create: exit %d\n%s", code, out)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return lines[len(lines)-1]
+}
+
+// write makes a file to send, and returns its path.
+func write(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
