@@ -8,17 +8,22 @@ import { chromium } from "playwright-core";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const { PAGE_URL: url, CHROMIUM: executablePath, SHOTS: shots } = process.env;
-const patience = 60_000; // the machine may be busy
+const patience = Number(process.env.PATIENCE ?? 60_000); // milliseconds: the machine may be busy
 
 export { assert, url };
 
 // walk runs steps with a browser, and fails as they do, or when the browser had to
 // complain of the page.
 export async function walk(steps) {
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--host-resolver-rules=MAP uploadd.test 127.0.0.1"] });
   const complaints = [];
   try {
     await steps((options) => newPage(browser, options, complaints));
+  } catch (error) {
+    for (const page of browser.contexts().flatMap((context) => context.pages())) {
+      console.log(`The page shows:\n${await page.locator("body").innerText()}\n`);
+    }
+    throw error;
   } finally {
     await browser.close();
   }

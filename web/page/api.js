@@ -14,9 +14,10 @@ export class Refusal extends Error {
   }
 }
 
-export const noAnswer = () => new Refusal("The server does not answer.");
+const noAnswer = () => new Refusal("The server does not answer.");
 
-// refusalOf makes one of an answer: text is its body, header looks a header up.
+// refusalOf makes one of an answer: text is its body, header looks a header up. A
+// status of 0 is none.
 export function refusalOf(status, text, header) {
   let error = {};
   try {
@@ -24,6 +25,7 @@ export function refusalOf(status, text, header) {
   } catch {
     // A proxy in between speaks for itself.
   }
+  if (status === 0) return noAnswer();
   return new Refusal(error.message ?? `The answer is ${status}, and says nothing that this page understands.`, {
     status,
     code: error.code,
@@ -83,8 +85,15 @@ export class Api {
     return /crc32c=:([^:]+):/.exec(response.headers.get("repr-digest"))?.[1] ?? "";
   }
 
-  // content is the answer to a download.
-  content(id) { return this.#fetch("GET", `/files/${id}/content`); }
+  // content is the bytes of a whole file, in memory.
+  async content(id) {
+    const response = await this.#fetch("GET", `/files/${id}/content`);
+    try {
+      return await response.blob();
+    } catch {
+      throw new Refusal("The download broke off.");
+    }
+  }
 
   uploads(query, signal) { return this.#call("GET", "/uploads", { query, signal }); }
   upload(id, signal) { return this.#call("GET", `/uploads/${id}`, { signal }); }
@@ -109,8 +118,12 @@ export class Api {
       request.setRequestHeader("Content-Digest", `crc32c=:${sum}:`);
       request.upload.addEventListener("progress", (event) => progress(Math.min(event.loaded, bytes.size)));
       request.addEventListener("load", () => {
-        if (request.status === 200) resolve(JSON.parse(request.responseText));
-        else reject(refusalOf(request.status, request.responseText, (name) => request.getResponseHeader(name)));
+        try {
+          if (request.status !== 200) throw refusalOf(request.status, request.responseText, (name) => request.getResponseHeader(name));
+          resolve(JSON.parse(request.responseText));
+        } catch (error) {
+          reject(error instanceof Refusal ? error : noAnswer());
+        }
       });
       request.addEventListener("error", () => reject(noAnswer()));
       request.addEventListener("abort", () => reject(signal.reason));

@@ -1,8 +1,7 @@
 // The service worker that puts a key into the request of a download. It knows a key
 // from the moment a page asks for a download until its answer begins, and no longer;
-// and it touches no other request.
-
-import { noAnswer, refusalOf } from "./api.js";
+// and it touches no other request. (It imports nothing, for browsers whose service
+// workers cannot.)
 
 const tickets = new Map();
 
@@ -22,16 +21,17 @@ self.addEventListener("fetch", (event) => {
 });
 
 async function answer({ address, headers, port }) {
+  let refusal = { status: 0, text: "", headers: {} };
   try {
     const response = await fetch(address, { headers, cache: "no-store" });
     if (response.ok) {
       port.postMessage({ begun: true });
       return response;
     }
-    const { message, status, requestId } = refusalOf(response.status, await response.text(), (name) => response.headers.get(name));
-    port.postMessage({ message, status, requestId });
+    refusal = { status: response.status, text: await response.text(), headers: Object.fromEntries(response.headers) };
   } catch {
-    port.postMessage({ message: noAnswer().message });
+    // There was no answer, as the status of 0 says.
   }
+  port.postMessage(refusal);
   return new Response(null, { status: 204 }); // the frame stays as it is
 }

@@ -3,7 +3,7 @@
 // a time. Where there is none (browsers have them only over https, or on localhost),
 // a small file is fetched into memory first.
 
-import { Refusal } from "./api.js";
+import { refusalOf } from "./api.js";
 import { h } from "./dom.js";
 import { bytes } from "./format.js";
 
@@ -23,8 +23,7 @@ export async function download(api, file) {
   if (file.bytes > largestInMemory) {
     throw new Error(`Without https this browser cannot save more than ${bytes(largestInMemory)} at once. Open this page by https or as localhost, or fetch ${address} with another client.`);
   }
-  const content = await (await api.content(file.id)).blob();
-  const link = URL.createObjectURL(content);
+  const link = URL.createObjectURL(await api.content(file.id));
   follow({ href: link, download: file.filename });
   setTimeout(() => URL.revokeObjectURL(link), 60_000);
 }
@@ -36,7 +35,7 @@ function follow(properties) {
 // downloadWorker is the service worker once it runs, or null where there is none.
 async function downloadWorker() {
   try {
-    const registration = await navigator.serviceWorker.register("/assets/download-worker.js", { type: "module" });
+    const registration = await navigator.serviceWorker.register("/assets/download-worker.js");
     const worker = registration.active ?? registration.waiting ?? registration.installing;
     while (worker.state !== "activated") {
       if (worker.state === "redundant") return null;
@@ -57,13 +56,15 @@ function throughWorker(worker, address, headers) {
   return new Promise((resolve, reject) => {
     port1.addEventListener("message", ({ data }) => {
       if (data.ready) {
+        // A download is no document: that one is loaded means that the worker was gone.
+        frame.addEventListener("load", () => reject(new Error("The browser did not begin the download. Try again.")));
         frame.src = `/assets/download/${ticket}`;
         document.body.append(frame);
         return;
       }
       setTimeout(() => frame.remove(), 60_000); // the browser has taken it over long before
       if (data.begun) resolve();
-      else reject(new Refusal(data.message, data));
+      else reject(refusalOf(data.status, data.text, (name) => data.headers[name]));
     });
     port1.start();
     worker.postMessage({ ticket, address, headers, port: port2 }, [port2]);

@@ -1,82 +1,82 @@
-// The files: a table of a hundred at a time, whatever there are.
+// The files: a hundred at a time, whatever there are. In the order of time the server
+// gives them page by page; for other orders, and for names, all are looked at.
 
-import { copy } from "./clipboard.js";
 import { details } from "./details.js";
-import { button, find, h, say, show, time } from "./dom.js";
+import { find, say, show } from "./dom.js";
 import { download } from "./download.js";
-import { ago, bytes, count, plural, until } from "./format.js";
-import { icon } from "./icons.js";
+import { FileTable } from "./filetable.js";
+import { bytes, count, plural } from "./format.js";
 import { ask } from "./question.js";
 import { Scan, most } from "./scan.js";
 
 const pageSize = 100;
 
 let api;
-let view; // the section
-let total = null; // files of the project, if known
-let shown = []; // the files on this page
-let ticked = new Set(); // ids
-let before = []; // the cursors of the pages before this one, for the server's own order
-let after = "";
-let more = false;
-let scan = null; // when the order is not the server's
-let scanPage = 0;
-let latest = 0; // counts what was asked for: answers that come too late are dropped
+let table;
+let total = null; // files of the project, if the key may know
+let page = 0;
+let cursors = [""]; // in the server's order: after what each page begins, up to this one
+let more = false; // whether there is another page
+let scan = null; // in an order that is not the server's
+let latest = 0; // counts questions: the answer to an older one comes too late
 
 export function startFiles(client) {
   api = client;
-  view = find("#files");
+  table = new FileTable({ open: (file) => details(api, file, remove), download: fetchContent, remove });
   const form = find("#find");
   let typing;
   form.elements.search.addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(loadFiles, 300);
   });
-  for (const name of ["purpose", "sort"]) form.elements[name].addEventListener("change", () => loadFiles());
+  for (const name of ["purpose", "sort"]) form.elements[name].addEventListener("change", loadFiles);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearTimeout(typing);
     loadFiles();
   });
-  find("#next").addEventListener("click", () => turn(1));
-  find("#previous").addEventListener("click", () => turn(-1));
-  find("#tick-all").addEventListener("change", (event) => tickAll(event.target.checked));
-  find("#delete-ticked").addEventListener("click", () => remove(shown.filter((file) => ticked.has(file.id))));
-  find(".progress button", view).addEventListener("click", () => scan?.stop());
+  find("#next").addEventListener("click", () => turnTo(page + 1));
+  find("#previous").addEventListener("click", () => turnTo(page - 1));
+  find("#files .progress button").addEventListener("click", () => scan?.stop());
+}
+
+function question() {
+  const { search, purpose, sort } = find("#find").elements;
+  const [order, direction] = sort.value.split(" ");
+  return { search: search.value.trim(), purpose: purpose.value, order, direction };
 }
 
 // loadFiles shows the first page of what the form asks for.
 export async function loadFiles() {
-  const { search, purpose, sort } = find("#find").elements;
-  const [order, direction] = sort.value.split(" ");
-  const question = { search: search.value.trim(), purpose: purpose.value, sort: order, direction };
   scan?.stop();
-  before = [];
-  after = "";
-  scanPage = 0;
-  scan = order === "created" && !question.search ? null : new Scan(question);
+  const asked = question();
+  scan = asked.order === "created" && !asked.search ? null : new Scan(asked);
+  page = 0;
+  cursors = [""];
   countAll();
   await (scan ? look(scan) : fetchPage());
 }
 
-// countAll asks how many files there are. A key that may not know does without.
+// fileMade shows a new file where it belongs on the first page; it disturbs nobody who
+// looks at another one.
+export function fileMade() {
+  countAll();
+  if (!scan && page === 0) fetchPage();
+}
+
 async function countAll() {
-  try {
-    total = (await api.usage()).project.files;
-  } catch {
-    total = null;
-  }
+  total = await api.usage().then((usage) => usage.project.files, () => null);
   tellPlace();
 }
 
 async function fetchPage() {
   const mine = ++latest;
-  const { purpose, sort } = find("#find").elements;
+  const { purpose, direction } = question();
   try {
-    const page = await api.files({ limit: pageSize, purpose: purpose.value, order: sort.value.split(" ")[1], after });
+    const answer = await api.files({ limit: pageSize, purpose, order: direction, after: cursors[page] });
     if (mine !== latest) return;
-    more = page.has_more;
-    fill(page.data);
+    cursors[page + 1] = answer.last_id;
+    fill(answer.data, answer.has_more);
     show(find("#files-problem"), null);
   } catch (error) {
     if (mine === latest) refuse(error);
@@ -85,23 +85,23 @@ async function fetchPage() {
 
 async function look(mine) {
   latest++;
-  const place = find(".progress", view);
+  const place = find("#files .progress");
   const bar = find("progress", place);
   const progress = () => {
     if (scan !== mine) return;
     place.hidden = false;
     if (total && !mine.purpose) [bar.max, bar.value] = [Math.max(total, mine.looked), mine.looked];
     else bar.removeAttribute("value");
-    find("span", place).textContent = `Looked at ${plural(mine.looked, "file")}, found ${count(mine.matched)}.`;
+    find("span", place).textContent = mine.note || `Looked at ${plural(mine.looked, "file")}, found ${count(mine.matched)}.`;
     fillFromScan();
   };
   try {
+    show(find("#files-problem"), null);
     progress();
     await mine.run(api, progress);
     if (scan !== mine) return;
     fillFromScan();
     say(`Found ${plural(mine.matched, "file")}.`);
-    show(find("#files-problem"), null);
   } catch (error) {
     if (scan === mine) refuse(error);
   }
@@ -109,67 +109,50 @@ async function look(mine) {
 }
 
 function refuse(error) {
-  more = false;
-  fill([]);
-  find(".empty", view).hidden = true;
+  fill([], false);
+  find("#files .empty").hidden = true;
   show(find("#files-problem"), error, loadFiles);
 }
 
 function fillFromScan() {
-  more = scan.found.length > (scanPage + 1) * pageSize;
-  fill(scan.found.slice(scanPage * pageSize, (scanPage + 1) * pageSize));
+  const start = page * pageSize;
+  fill(scan.found.slice(start, start + pageSize), scan.found.length > start + pageSize);
 }
 
-async function turn(by) {
-  if (scan) {
-    scanPage += by;
-    fillFromScan();
-  } else {
-    if (by > 0) {
-      before.push(after);
-      after = shown.at(-1).id;
-    } else {
-      after = before.pop();
-    }
-    await fetchPage();
-  }
-  find("#files-title").scrollIntoView({ block: "nearest" });
-}
-
-function fill(files) {
-  shown = files;
-  ticked = new Set([...ticked].filter((id) => files.some((file) => file.id === id)));
-  find("tbody", view).replaceChildren(...files.map(row));
-  const empty = find(".empty", view);
-  empty.hidden = files.length > 0;
+function fill(files, hasMore) {
+  more = hasMore;
+  table.fill(files);
+  const empty = find("#files .empty");
+  empty.hidden = files.length > 0 || !find("#files .progress").hidden;
   empty.textContent = scan ? "No file fits." : "There are no files yet.";
   find("#next").disabled = !more;
-  find("#previous").disabled = scan ? scanPage === 0 : before.length === 0;
-  tellTicked();
+  find("#previous").disabled = page === 0;
   tellPlace();
 }
 
-function row(file) {
-  const tick = h("input", { type: "checkbox", "aria-label": `Select ${file.filename}`, change: () => {
-    if (tick.checked) ticked.add(file.id);
-    else ticked.delete(file.id);
-    tellTicked();
-  } });
-  tick.checked = ticked.has(file.id);
-  const age = time(file.created_at, ago(file.created_at));
-  return h("tr", { "data-id": file.id },
-    h("td", { class: "tick" }, tick),
-    h("th", { scope: "row" },
-      button(file.filename, () => details(api, file, remove), { class: "link", "aria-haspopup": "dialog" }),
-      h("small", { class: "slim" }, `${file.purpose} · ${ago(file.created_at)}`)),
-    h("td", { class: "wide" }, file.purpose),
-    h("td", { class: "number" }, bytes(file.bytes)),
-    h("td", { class: "wide" }, age),
-    h("td", { class: "wide" }, file.expires_at === null ? "never" : time(file.expires_at, until(file.expires_at))),
-    h("td", { class: "actions" },
-      button(icon("download"), () => fetchContent(file), { name: `Download ${file.filename}`, title: "Download" }),
-      button(icon("copy"), () => copy(file.id), { name: `Copy the id of ${file.filename}`, title: "Copy id", class: "wide" }),
-      button(icon("delete"), () => remove([file]), { name: `Delete ${file.filename}`, title: "Delete", class: "wide" })));
+async function turnTo(other) {
+  page = other;
+  if (scan) fillFromScan();
+  else await fetchPage();
+  const title = find("#files-title");
+  title.focus({ preventScroll: true });
+  title.scrollIntoView({ block: "nearest" });
+  say(find("#files .place").textContent);
+}
+
+// tellPlace says where in all of it the page is.
+function tellPlace() {
+  const first = page * pageSize + 1;
+  const here = table.files.length;
+  find("#files .place").textContent = here ? `${count(first)} to ${count(first + here - 1)}` : "";
+  find("#files .count").textContent = scan ? tellScan() : total === null ? "" : plural(total, "file");
+}
+
+function tellScan() {
+  const { matched, looked, stopped, sort } = scan;
+  let text = plural(matched, "find");
+  if (matched > most) text = sort === "created" ? `the first ${count(most)} finds` : `the first ${count(most)} of ${count(matched)} files`;
+  return stopped ? `${text}, stopped after ${plural(looked, "file")}` : text;
 }
 
 // fetchContent downloads a file, or says why not.
@@ -186,9 +169,11 @@ async function fetchContent(file) {
 
 // remove deletes files after a question, and yields whether all are gone.
 async function remove(files) {
-  const what = files.length === 1 ? files[0].filename : plural(files.length, "file");
+  const one = files.length === 1;
+  const what = one ? files[0].filename : plural(files.length, "file");
   const size = bytes(files.reduce((sum, file) => sum + file.bytes, 0));
-  if (!await ask(`Delete ${what}?`, `${size} will be gone for good. Whoever uses the ${files.length === 1 ? "file's id" : "files' ids"} finds nothing.`, "Delete")) return false;
+  const text = `${size} will be gone for good. Whoever asks for ${one ? "its id" : "their ids"} finds nothing.`;
+  if (!await ask(`Delete ${what}?`, text, "Delete")) return false;
   const failed = await removeAll(files);
   await reload();
   show(find("#files-problem"), failed);
@@ -197,8 +182,8 @@ async function remove(files) {
   return !failed;
 }
 
-// removeAll deletes one behind the other, and yields the first refusal. A file that
-// is gone already is one less.
+// removeAll deletes one behind the other, and yields the first refusal. A file that is
+// gone already is one less.
 async function removeAll(files) {
   for (const file of files) {
     try {
@@ -206,8 +191,7 @@ async function removeAll(files) {
     } catch (error) {
       if (error.status !== 404) return error;
     }
-    ticked.delete(file.id);
-    if (scan) scan.found = scan.found.filter((one) => one.id !== file.id);
+    scan?.drop(file);
   }
   return null;
 }
@@ -215,37 +199,7 @@ async function removeAll(files) {
 // reload shows the same page again, or the one before if nothing is left of it.
 async function reload() {
   countAll();
-  if (scan) {
-    fillFromScan();
-    return;
-  }
-  await fetchPage();
-  if (shown.length === 0 && before.length > 0) await turn(-1);
-}
-
-function tickAll(on) {
-  ticked = new Set(on ? shown.map((file) => file.id) : []);
-  for (const tick of view.querySelectorAll("tbody input")) tick.checked = on;
-  tellTicked();
-}
-
-function tellTicked() {
-  const all = find("#tick-all");
-  all.checked = shown.length > 0 && ticked.size === shown.length;
-  all.indeterminate = ticked.size > 0 && ticked.size < shown.length;
-  all.disabled = shown.length === 0;
-  const remover = find("#delete-ticked");
-  remover.disabled = ticked.size === 0;
-  remover.textContent = ticked.size ? `Delete ${plural(ticked.size, "file")}…` : "Delete selected";
-}
-
-// tellPlace says where in all of it the page is.
-function tellPlace() {
-  const first = (scan ? scanPage : before.length) * pageSize + 1;
-  find(".place", view).textContent = shown.length ? `${count(first)} to ${count(first + shown.length - 1)}` : "";
-  let text = total === null ? "" : plural(total, "file");
-  if (scan?.matched > most) text = `the first ${count(most)} of ${scan.sort === "created" ? "more finds" : plural(scan.matched, "find")}`;
-  else if (scan) text = plural(scan.matched, "find");
-  if (scan?.stopped) text += `, stopped after ${plural(scan.looked, "file")}`;
-  find(".count", view).textContent = text;
+  if (scan) fillFromScan();
+  else await fetchPage();
+  if (table.files.length === 0 && page > 0) await turnTo(page - 1);
 }

@@ -2,7 +2,7 @@
 
 import { Api } from "./api.js";
 import { find, show } from "./dom.js";
-import { loadFiles, startFiles } from "./files.js";
+import { fileMade, loadFiles, startFiles } from "./files.js";
 import { ask } from "./question.js";
 import { sending, startSending } from "./sending.js";
 import { loadSpace, startSpace } from "./space.js";
@@ -73,7 +73,7 @@ function enter(key, usage) {
   startFiles(api);
   startUploads(api);
   startSpace(api);
-  startSending(api, loadFiles);
+  startSending(api, fileMade);
   window.addEventListener("hashchange", showView);
   showView();
 }

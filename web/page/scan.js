@@ -24,25 +24,39 @@ export class Scan {
   found = []; // the best so far, in order
   looked = 0; // files looked at
   matched = 0; // of them fit
+  note = ""; // why it does not go on at present, in the server's words
   #abort = new AbortController();
 
-  // sort is "created", or one of orders; direction "asc" or "desc".
-  constructor({ search = "", purpose = "", sort = "created", direction = "desc" }) {
-    Object.assign(this, { search: search.toLowerCase(), purpose, sort, direction });
+  // order is "created", or one of orders; direction "asc" or "desc".
+  constructor({ search, purpose, order, direction }) {
+    Object.assign(this, { search: search.toLowerCase(), purpose, sort: order, direction });
   }
 
   stop() { this.#abort.abort(); }
   get stopped() { return this.#abort.signal.aborted; }
 
+  // drop takes out a file that has been deleted.
+  drop(file) {
+    const at = this.found.findIndex((one) => one.id === file.id);
+    if (at < 0) return;
+    this.found.splice(at, 1);
+    this.matched--;
+  }
+
   // run looks at every file, and calls progress now and then. In the order of time the
   // first finds are the best: it ends when there are enough of them.
   async run(api, progress) {
     const { signal } = this.#abort;
-    const list = (query) => patiently(() => api.files(query, signal), { signal });
+    const waiting = (error) => {
+      this.note = error.message;
+      progress(this);
+    };
+    const list = (query) => patiently(() => api.files(query, signal), { signal, waiting });
     const query = { limit: pageSize, purpose: this.purpose, order: this.sort === "created" ? this.direction : "desc" };
     try {
       for await (const page of walk(list, query)) {
         for (const file of page) this.#look(file);
+        this.note = "";
         progress(this);
         if (this.sort === "created" && this.matched > most) return;
       }
