@@ -1,14 +1,11 @@
 // Keys: what each sees and may do, in the server's words; and that none is kept.
 
 import { randomBytes } from "node:crypto";
-import { accessible, assert, becomes, signIn, transfer, url, walk } from "./browser.mjs";
+import { accessible, assert, becomes, choose, rows, signIn, transfer, url, walk } from "./browser.mjs";
 
 const { TEAM: team, OTHER: other, READER: reader, HANDER: hander, SLOW: slow, SMALL: small } = process.env;
 const name = "report – draft.bin";
 const requestId = /Request req_[0-9a-f]{32}/;
-const file = (name, buffer = Buffer.from("abc")) => ({ name, mimeType: "text/plain", buffer });
-const rows = (page) => page.locator("#files tbody tr");
-const choose = (page, files) => page.getByLabel("Files to send").setInputFiles(files);
 const hostile = `<img src=x onerror="document.title='taken'">`;
 
 // kept is everything that the browser keeps for the page, or shows in its address.
@@ -32,14 +29,14 @@ await walk(async (newPage) => {
   // Files of a project, whatever they are called.
   await signIn(page, team);
   await page.getByText("There are no files yet.").waitFor();
-  await choose(page, [file(name, randomBytes(9 << 20)), file("a.txt"), file(hostile)]);
+  await choose(page, { [name]: randomBytes(9 << 20), "a.txt": "abc", [hostile]: "abc" });
   await becomes(page, name, "done");
   await rows(page).nth(2).waitFor();
   assert.equal(await rows(page).filter({ hasText: hostile }).count(), 1);
   assert.equal(await page.title(), "Files · uploadd");
   // One that is interrupted is remembered by this browser.
   await page.route("**/parts", (route) => route.abort());
-  await choose(page, file("secret plan.txt", Buffer.from("the plan")));
+  await choose(page, { "secret plan.txt": "the plan" });
   await transfer(page, "secret plan.txt").getByText("The server does not answer.").waitFor();
   assert.ok(!(await kept(page)).includes(team.slice(30)), "the key is kept");
   await page.getByRole("button", { name: "Sign out" }).click();
@@ -65,7 +62,7 @@ await walk(async (newPage) => {
   const reading = await newPage();
   await signIn(reading, reader);
   await rows(reading).nth(2).waitFor();
-  await choose(reading, file("b.txt"));
+  await choose(reading, { "b.txt": "abc" });
   await becomes(reading, "b.txt", "failed");
   assert.match(await transfer(reading, "b.txt").innerText(), /Missing scopes: write. The key has: read./);
   assert.match(await transfer(reading, "b.txt").innerText(), requestId);
@@ -81,13 +78,13 @@ await walk(async (newPage) => {
   const handing = await newPage();
   await signIn(handing, hander);
   await handing.locator("#files-problem").getByText("Missing scopes: read.").waitFor();
-  await choose(handing, file("handed in.txt"));
+  await choose(handing, { "handed in.txt": "abc" });
   await becomes(handing, "handed in.txt", "done");
 
   // Limits.
   const full = await newPage();
   await signIn(full, small);
-  await choose(full, file("large.txt", Buffer.alloc(2000)));
+  await choose(full, { "large.txt": Buffer.alloc(2000) });
   await becomes(full, "large.txt", "failed");
   assert.match(await transfer(full, "large.txt").innerText(), /the limit|at most|limit/i);
   assert.match(await transfer(full, "large.txt").innerText(), requestId);
@@ -119,7 +116,7 @@ await walk(async (newPage) => {
   assert.equal(await page.evaluate(() => isSecureContext), false);
   await page.getByLabel("API key").fill(team);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await choose(page, file("plain.txt", Buffer.from("over http")));
+  await choose(page, { "plain.txt": "over http" });
   await becomes(page, "plain.txt", "done");
   const begun = page.waitForEvent("download");
   await rows(page).filter({ hasText: "plain.txt" }).getByRole("button", { name: "Download plain.txt" }).click();

@@ -66,15 +66,19 @@ async function fillParts(api, file, place, signal) {
   }
 }
 
-// uploadOf finds the Upload that made a file. A file does not name it; but both have
-// the same time, and the list is walked from the end that is nearer to it.
+// uploadOf finds the Upload that made a file. A file does not name it, and lists of
+// Uploads do not name files; but both have the same time, name and size. The list is
+// walked from the end that is nearer to that time.
 async function uploadOf(api, file, signal, progress) {
   const recent = file.created_at > Date.now() / 1000 - 7 * 86_400;
   const order = recent ? "desc" : "asc";
   let seen = 0;
   for await (const page of walk((query) => api.uploads(query, signal), { limit: 1000, order })) {
     for (const upload of page) {
-      if (upload.file?.id === file.id) return upload;
+      if (upload.created_at === file.created_at && upload.filename === file.filename && upload.bytes === file.bytes) {
+        const whole = await api.upload(upload.id, signal);
+        if (whole.file?.id === file.id) return whole;
+      }
       if (recent ? upload.created_at < file.created_at : upload.created_at > file.created_at) return null;
     }
     progress(seen += page.length);

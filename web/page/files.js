@@ -53,6 +53,7 @@ export async function loadFiles() {
   scan = asked.order === "created" && !asked.search ? null : new Scan(asked);
   page = 0;
   cursors = [""];
+  find("#files .progress").hidden = true; // of a look at all that is over
   countAll();
   await (scan ? look(scan) : fetchPage());
 }
@@ -95,17 +96,17 @@ async function look(mine) {
     find("span", place).textContent = mine.note || `Looked at ${plural(mine.looked, "file")}, found ${count(mine.matched)}.`;
     fillFromScan();
   };
-  try {
-    show(find("#files-problem"), null);
-    progress();
-    await mine.run(api, progress);
-    if (scan !== mine) return;
-    fillFromScan();
-    say(`Found ${plural(mine.matched, "file")}.`);
-  } catch (error) {
-    if (scan === mine) refuse(error);
+  show(find("#files-problem"), null);
+  progress();
+  const failed = await mine.run(api, progress).then(() => null, (error) => error);
+  if (scan !== mine) return;
+  place.hidden = true;
+  if (failed) {
+    refuse(failed);
+    return;
   }
-  if (scan === mine) place.hidden = true;
+  fillFromScan();
+  say(`Found ${plural(mine.matched, "file")}.`);
 }
 
 function refuse(error) {

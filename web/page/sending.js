@@ -1,9 +1,10 @@
 // The files being sent: choosing them, and the list that shows how far they are.
 
+import { copy } from "./clipboard.js";
 import { button, find, h, requestOf, say } from "./dom.js";
-import { ask } from "./question.js";
 import { bytes, left, plural, until } from "./format.js";
-import { remembered, forget } from "./memory.js";
+import { forget, remembered } from "./memory.js";
+import { ask } from "./question.js";
 import { Transfer } from "./transfer.js";
 
 const transfers = new Set();
@@ -110,6 +111,7 @@ function row(transfer) {
   } });
   const main = button("", () => {
     if (transfer.active) transfer.pause();
+    else if (transfer.file) copy(transfer.file.id);
     else if (transfer.needsFile) again.click();
     else transfer.resume();
   });
@@ -129,7 +131,7 @@ function row(transfer) {
     const [text, label] = mainButton(transfer);
     main.textContent = text;
     main.setAttribute("aria-label", label);
-    main.hidden = transfer.over;
+    main.hidden = transfer.state === "cancelled";
     over.hidden = !transfer.changed || transfer.state === "interrupted";
     cancel.hidden = transfer.over;
     const key = transfer.state + (transfer.error?.message ?? "");
@@ -145,9 +147,10 @@ function row(transfer) {
   return line;
 }
 
-function mainButton({ active, needsFile, name }) {
+function mainButton({ active, file, needsFile, name }) {
   if (active) return ["Pause", `Pause sending ${name}`];
-  if (needsFile) return ["Choose the file…", `Choose ${name} again to go on`];
+  if (file) return ["Copy id", `Copy id of ${name}`];
+  if (needsFile) return ["Choose again…", `Choose again… ${name}`];
   return ["Resume", `Resume sending ${name}`];
 }
 
@@ -156,7 +159,7 @@ function describe(transfer) {
   const far = `${bytes(progress)} of ${bytes(size)}`;
   switch (state) {
     case "interrupted":
-      return `${far} had arrived. Choose the file again to go on; the server keeps the rest ${keeps(transfer)}.`;
+      return `${far} had arrived. Choose the file again to go on; what has arrived is kept ${keeps(transfer)}.`;
     case "waiting":
       return `${far} · waiting`;
     case "sending": {

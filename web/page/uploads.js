@@ -49,11 +49,13 @@ function row(upload) {
   const arrived = h("td", { class: "number" }, `… of ${bytes(upload.bytes)}`);
   countArrived(upload, arrived);
   return h("tr", {},
-    h("th", { scope: "row" }, button(upload.filename, () => parts(upload), { class: "link", "aria-haspopup": "dialog" })),
+    h("th", { scope: "row" },
+      button(upload.filename, () => parts(upload), { class: "link", "aria-haspopup": "dialog" }),
+      h("small", { class: "slim" }, `ends ${until(upload.expires_at)}`)),
     h("td", { class: "wide" }, upload.purpose),
     arrived,
     h("td", { class: "wide" }, time(upload.created_at, ago(upload.created_at))),
-    h("td", {}, time(upload.expires_at, until(upload.expires_at))),
+    h("td", { class: "wide" }, time(upload.expires_at, until(upload.expires_at))),
     h("td", { class: "actions" }, button("Cancel", () => cancel(upload), { name: `Cancel the Upload of ${upload.filename}`, class: "quiet" })));
 }
 
