@@ -2,15 +2,19 @@
 package web
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"uploadd/test/program"
 )
+
+// mostMemory is what no process of the browser may come to, in bytes, whatever is sent
+// or shown: it takes some 150 MiB by itself.
+const mostMemory = 500 << 20
 
 var shots = flag.String("shots", "", "a directory to keep a picture of each state of the page in")
 
@@ -29,12 +33,22 @@ func walk(t *testing.T, script, url string, variables ...string) {
 	}
 	cmd := exec.CommandContext(t.Context(), "node", script)
 	cmd.Env = append(append(os.Environ(), "PAGE_URL="+url, "CHROMIUM="+chromium, "SHOTS="+*shots), variables...)
-	out, err := cmd.CombinedOutput()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	memory := watchMemory(t, cmd.Process.Pid)
+	err = cmd.Wait()
+	peak, process := memory()
 	if err != nil {
-		t.Errorf("%s: %v\n%s", script, err, out)
+		t.Errorf("%s: %v\n%s", script, err, &out)
 		return
 	}
-	t.Logf("%s", out)
+	t.Logf("%s\nthe largest process took %d MiB", &out, peak>>20)
+	if peak > mostMemory {
+		t.Errorf("%d MiB, and %d are the most: %.200s", peak>>20, mostMemory>>20, process)
+	}
 }
 
 // makeKey makes a key beside a running server, or before there is one.
@@ -46,14 +60,4 @@ func makeKey(t *testing.T, data, project string, flags ...string) string {
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	return lines[len(lines)-1]
-}
-
-// write makes a file to send, and returns its path.
-func write(t *testing.T, name string, content []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
