@@ -17,13 +17,13 @@ process.on("exit", () => rmSync(made, { recursive: true }));
 
 export { assert, url };
 
+// pathOf is where a file is that was chosen to be sent.
+export const pathOf = (name) => join(made, name);
+
 // choose chooses files to send: their names, with what is in them.
 export function choose(page, files) {
-  const paths = Object.entries(files).map(([name, content]) => {
-    writeFileSync(join(made, name), content);
-    return join(made, name);
-  });
-  return page.getByLabel("Files to send").setInputFiles(paths);
+  for (const [name, content] of Object.entries(files)) writeFileSync(pathOf(name), content);
+  return page.getByLabel("Files to send").setInputFiles(Object.keys(files).map(pathOf));
 }
 
 // rows are the files that the table shows.

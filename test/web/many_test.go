@@ -17,18 +17,16 @@ import (
 
 var files = flag.Int("files", 25_000, "how many files the page is shown, more than 20,000")
 
-// record makes the record of a file of i bytes, the older the smaller i is. Its bytes
-// are nowhere: they are not asked for.
-func record(m *meta.Store, i int, began int64) error {
+// recordFile makes the i-th record of a file. Its bytes are nowhere: they are not
+// asked for.
+func recordFile(m *meta.Store, i int, f uploads.File) error {
 	ctx := context.Background()
 	key := fmt.Sprintf("part_%032x", i)
-	if err := m.Reserve(ctx, []string{key}, began+3600); err != nil {
+	if err := m.Reserve(ctx, []string{key}, time.Now().Unix()+3600); err != nil {
 		return err
 	}
-	purpose := []string{"batch", "user_data"}[i%2]
-	f := &uploads.File{ID: fmt.Sprintf("file-%022d", i), Project: "default", Filename: fmt.Sprintf("record %d.jsonl", i), Purpose: purpose,
-		Bytes: int64(i), CreatedAt: began - int64(*files-i)*20, Parts: 1}
-	return m.CreateFile(ctx, f, &uploads.Part{ID: key, FileID: f.ID, Bytes: int64(i), Sums: []byte{1, 2, 3, 4}})
+	f.ID, f.Project, f.Parts = fmt.Sprintf("file-%022d", i), "default", 1
+	return m.CreateFile(ctx, &f, &uploads.Part{ID: key, FileID: f.ID, Bytes: f.Bytes, Sums: []byte{1, 2, 3, 4}})
 }
 
 // However many files there are, a page of them is as quick, and the page as small.
@@ -41,7 +39,9 @@ func TestMany(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < *files; i += writers {
-				if err := record(m, i, began); err != nil {
+				err := recordFile(m, i, uploads.File{Filename: fmt.Sprintf("record %d.jsonl", i), Purpose: []string{"batch", "user_data"}[i%2],
+					Bytes: int64(i), CreatedAt: began - int64(*files-i)*20}) // the older the smaller i is
+				if err != nil {
 					t.Error(err)
 					return
 				}

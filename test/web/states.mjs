@@ -1,7 +1,8 @@
 // Every state of the page, wide and narrow, held against the rules of accessibility;
 // and pausing, cancelling, dropping, searching and deleting.
 
-import { accessible, assert, becomes, choose, rows, transfer, until, url, walk } from "./browser.mjs";
+import { writeFileSync } from "node:fs";
+import { accessible, assert, becomes, choose, pathOf, rows, transfer, until, url, walk } from "./browser.mjs";
 
 const MiB = 1 << 20;
 const view = (page, name) => page.getByRole("link", { name, exact: true }).click();
@@ -97,7 +98,32 @@ await walk(async (newPage) => {
   await states(page, 1180);
   await states(await newPage({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }), 360);
 
-  // Files are dropped onto the page; a refused one says why.
+  // A file that changes while it is being sent is not sent in part as it was and in part
+  // as it is.
+  await throttle(page, 2 * MiB);
+  await choose(page, { "changing.txt": Buffer.alloc(20 * MiB) });
+  await until("some of it is sent", async () => /left$/.test(await transfer(page, "changing.txt").locator(".status").innerText()));
+  // Another tab does not send it as well.
+  const tab = await page.context().newPage();
+  await tab.goto(url);
+  await becomes(tab, "changing.txt", "interrupted");
+  await tab.getByLabel("Choose changing.txt again").setInputFiles(pathOf("changing.txt"));
+  await becomes(tab, "changing.txt", "failed");
+  await transfer(tab, "changing.txt").getByText("Another tab is sending this file.").waitFor();
+  await tab.close();
+  writeFileSync(pathOf("changing.txt"), Buffer.alloc(20 * MiB, 1));
+  await throttle(page, -1);
+  await becomes(page, "changing.txt", "failed");
+  await transfer(page, "changing.txt").getByText(/it was changed, moved or deleted|has changed/).waitFor();
+  await accessible(page, "changed");
+  await page.getByLabel("Choose changing.txt again").setInputFiles(pathOf("changing.txt"));
+  await becomes(page, "changing.txt", "failed", "done"); // done, if nothing of it had arrived
+  if (await transfer(page, "changing.txt").getAttribute("data-state") === "failed") {
+    await page.getByRole("button", { name: "Start over with changing.txt" }).click();
+    await becomes(page, "changing.txt", "done");
+  }
+
+  // Files are dropped onto the page.
   await page.goto(url);
   const data = await page.evaluateHandle(() => {
     const data = new DataTransfer();

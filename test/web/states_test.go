@@ -1,7 +1,9 @@
 package web
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"uploadd/test/program"
 )
@@ -22,4 +24,11 @@ func TestKeyboard(t *testing.T) {
 	key := makeKey(t, dir, "team")
 	s := program.Start(t, program.Options{Data: dir})
 	walk(t, "keyboard.mjs", s.URL+"/", "KEY="+key)
+}
+
+// Uploads whose time is up.
+func TestExpiry(t *testing.T) {
+	const ttl = 4 * time.Second
+	s := program.Start(t, program.Options{Flags: []string{"--upload-ttl=" + ttl.String()}})
+	walk(t, "expiry.mjs", s.URL+"/", fmt.Sprintf("TTL=%d", ttl.Milliseconds()+1000))
 }
