@@ -27,6 +27,7 @@ async function tabTo(page, name, key = "Tab") {
 
 await walk(async (newPage) => {
   const page = await newPage();
+  const chooser = page.waitForEvent("filechooser"); // the browser takes a moment to listen
   await page.goto(url);
   await page.getByLabel("API key").waitFor();
   assert.equal(await focus(page), "API key");
@@ -35,7 +36,6 @@ await walk(async (newPage) => {
   await page.getByText("There are no files yet.").waitFor();
 
   await tabTo(page, "Choose files…");
-  const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("Enter");
   await (await chooser).setFiles([]);
   await choose(page, { "first.txt": "first", "second.txt": "second" });

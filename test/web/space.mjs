@@ -12,7 +12,7 @@ await walk(async (newPage) => {
     await accessible(page, `files-${width}`);
     await page.goto(`${url}#space`);
     await page.locator("#said").getByText(/^Counted/).waitFor();
-    const figures = await page.locator("#space tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+    const figures = await page.locator("#space tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.replace("\u00a0", " "))));
     assert.deepEqual(figures, expected);
     // Each bar is as long as its purpose is large, and cut into as many ages as it has.
     const bars = await page.locator("#space svg").evaluateAll((bars) => bars.map((bar) => [...bar.children].map((rect) => Number(rect.getAttribute("width")))));
@@ -20,6 +20,6 @@ await walk(async (newPage) => {
     const lengths = bars.map((bar) => bar.reduce((sum, one) => sum + one));
     assert.equal(Math.round(lengths[0]), 1000);
     assert.deepEqual(lengths, lengths.toSorted((a, b) => b - a));
-    await accessible(page, `space-${width}`);
+    await accessible(page, `ages-${width}`);
   }
 });

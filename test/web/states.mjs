@@ -74,6 +74,7 @@ async function states(page, size) {
   await page.getByRole("button", { name: `Cancel the Upload of interrupted ${size}.mp4` }).click();
   await page.getByRole("button", { name: "Cancel it" }).click();
   await page.getByText("Nothing is under way.").waitFor();
+  await becomes(page, `interrupted ${size}.mp4`, "cancelled");
   await view(page, "Files");
 
   // Details, with the parts.

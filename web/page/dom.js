@@ -38,4 +38,4 @@ export function show(place, error, again) {
 }
 
 // requestOf is the id of the request that was refused, to be looked up in the log.
-export const requestOf = (error) => (error.requestId ? h("small", {}, ` Request ${error.requestId}`) : null);
+export const requestOf = (error) => (error.requestId ? h("small", {}, `Request ${error.requestId}`) : null);

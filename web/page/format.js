@@ -2,14 +2,15 @@
 
 const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
+// bytes is a size, whose unit stays with its number.
 export function bytes(n) {
-  if (n === 1) return "1 byte";
+  if (n === 1) return "1\u00a0byte";
   let unit = 0;
   while (n >= 1024 && unit < units.length - 1) {
     n /= 1024;
     unit++;
   }
-  return `${unit === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[unit]}`;
+  return `${unit === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)}\u00a0${units[unit]}`;
 }
 
 export const count = (n) => n.toLocaleString("en");

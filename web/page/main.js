@@ -4,7 +4,7 @@ import { Api } from "./api.js";
 import { find, show } from "./dom.js";
 import { fileMade, loadFiles, startFiles } from "./files.js";
 import { ask } from "./question.js";
-import { sending, startSending } from "./sending.js";
+import { sending, startSending, uploadCancelled } from "./sending.js";
 import { loadSpace, startSpace } from "./space.js";
 import { loadUploads, startUploads } from "./uploads.js";
 
@@ -71,7 +71,7 @@ function enter(key, usage) {
   out.hidden = !key;
   out.addEventListener("click", signOut);
   startFiles(api);
-  startUploads(api);
+  startUploads(api, uploadCancelled);
   startSpace(api);
   startSending(api, fileMade);
   window.addEventListener("hashchange", showView);

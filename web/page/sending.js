@@ -33,6 +33,11 @@ export function startSending(client, done) {
 // sending says whether anything is on its way.
 export const sending = () => [...transfers].some((transfer) => transfer.active);
 
+// uploadCancelled ends the sending of a file whose Upload is no more.
+export function uploadCancelled(id) {
+  [...transfers].find((transfer) => transfer.id === id)?.cancel();
+}
+
 function send(files) {
   const options = { purpose: find("#send-purpose").value };
   const seconds = Number(find("#send-expiry").value);

@@ -9,10 +9,14 @@ import { ask } from "./question.js";
 const most = 200; // rows
 
 let api;
+let onCancel;
 let view;
 
-export function startUploads(client) {
+// startUploads shows what client sees. cancelled is called with the id of each Upload
+// that is cancelled here.
+export function startUploads(client, cancelled) {
   api = client;
+  onCancel = cancelled;
   view = find("#uploads");
   find(".refresh", view).addEventListener("click", loadUploads);
 }
@@ -77,6 +81,7 @@ async function cancel(upload) {
   let failed = null;
   try {
     await api.cancelUpload(upload.id);
+    onCancel(upload.id);
   } catch (error) {
     failed = error;
   }
