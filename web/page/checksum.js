@@ -1,29 +1,23 @@
-// Checksums of slices of a file, computed by a worker.
-
-const waiting = new Map(); // by id: who waits for it
-let worker;
-let last = 0;
+// Checksums of slices of a file.
 
 // Unreadable says that the browser does not let the file be read any more: it was
 // changed, moved or deleted since it was chosen.
 export class Unreadable extends Error {}
 
-// checksum is the CRC-32C of slice, a number.
-export function checksum(slice) {
-  if (!worker) {
-    worker = new Worker("/assets/checksum-worker.js", { type: "module" });
-    worker.addEventListener("message", ({ data: { id, sum, error } }) => {
-      const { resolve, reject } = waiting.get(id);
-      waiting.delete(id);
-      if (error) reject(new Unreadable(error));
-      else resolve(sum);
+// checksum is the CRC-32C of slice, a number. A worker computes it, and ends with it:
+// the browser would let go of what a lasting one has read much later, gigabytes too
+// late.
+export async function checksum(slice) {
+  const worker = new Worker("/assets/checksum-worker.js", { type: "module" });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.addEventListener("message", ({ data: { sum, error } }) => (error ? reject(new Unreadable(error)) : resolve(sum)));
+      worker.addEventListener("error", () => reject(new Error("The browser cannot compute checksums: reload this page.")));
+      worker.postMessage(slice);
     });
+  } finally {
+    worker.terminate();
   }
-  const id = ++last;
-  return new Promise((resolve, reject) => {
-    waiting.set(id, { resolve, reject });
-    worker.postMessage({ id, slice });
-  });
 }
 
 // hex is a checksum as the server's lists show it.
