@@ -16,6 +16,7 @@ const made = mkdtempSync(join(tmpdir(), "page-")); // files to send
 process.on("exit", () => rmSync(made, { recursive: true }));
 
 export { assert, url };
+export const MiB = 1 << 20;
 
 // pathOf is where a file is that was chosen to be sent.
 export const pathOf = (name) => join(made, name);
@@ -80,6 +81,17 @@ export async function until(what, holds) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+const sessions = new Map(); // of pages, with the browser itself
+
+// throttle bounds how many bytes a second the page sends; -1 does not.
+export async function throttle(page, uploadThroughput) {
+  if (!sessions.has(page)) sessions.set(page, await page.context().newCDPSession(page));
+  await sessions.get(page).send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+}
+
+// moving waits until some of a file has been sent, and the page says how fast.
+export const moving = (page, name) => transfer(page, name).getByText(/left$/).waitFor();
 
 // accessible holds the page as it is against the rules of WCAG 2.2 AA that a program
 // can judge, and in the dark against those of colour; and keeps pictures when asked to.

@@ -12,6 +12,7 @@ import (
 
 // What each key sees and may do; and that the page gives no key to a log.
 func TestKeys(t *testing.T) {
+	t.Parallel()
 	dir, logs := t.TempDir(), filepath.Join(t.TempDir(), "log")
 	keys := map[string]string{
 		"TEAM":   makeKey(t, dir, "team"),

@@ -31,6 +31,7 @@ func recordFile(m *meta.Store, i int, f uploads.File) error {
 
 // However many files there are, a page of them is as quick, and the page as small.
 func TestMany(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	m := uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(dir, "uploadd.db")))(t)
 	began := time.Now().Unix()

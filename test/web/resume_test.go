@@ -100,6 +100,7 @@ func sumOf(t *testing.T, r io.ReadCloser) [sha256.Size]byte {
 // A large file over a cut connection, a reload in the middle, and what comes back is
 // what was sent.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	const name, cuts = "film of the year.mp4", 8
 	path, changed := write(t, name, *mebibytes<<20), write(t, name, *mebibytes<<20)
 	f := uploadstest.Must(os.OpenFile(changed, os.O_WRONLY, 0))(t)

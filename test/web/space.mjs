@@ -1,6 +1,6 @@
 // What fills the space: the figures are those of the files, and the picture is theirs.
 
-import { accessible, assert, url, walk } from "./browser.mjs";
+import { MiB, accessible, assert, becomes, choose, moving, throttle, url, walk } from "./browser.mjs";
 
 const expected = JSON.parse(process.env.FIGURES); // rows of the table
 
@@ -22,4 +22,14 @@ await walk(async (newPage) => {
     assert.deepEqual(lengths, lengths.toSorted((a, b) => b - a));
     await accessible(page, `ages-${width}`);
   }
+  // All of it at once: files, and some being sent.
+  const page = await newPage();
+  await page.goto(url);
+  await throttle(page, 6 * MiB);
+  await choose(page, { "interview 5.mp4": Buffer.alloc(64 * MiB), "notes.txt": "notes" });
+  await becomes(page, "notes.txt", "done");
+  await moving(page, "interview 5.mp4");
+  await page.getByLabel("Select interview 2.mp4").check();
+  await page.evaluate(() => scrollTo(0, 0));
+  await accessible(page, "sending-beside");
 });

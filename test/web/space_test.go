@@ -42,6 +42,7 @@ var figures = [][]string{
 
 // The picture of what fills the space, of files that are older than a test can wait.
 func TestSpace(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	m := uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(dir, "uploadd.db")))(t)
 	now := time.Now().Unix()

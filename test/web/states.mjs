@@ -2,19 +2,10 @@
 // and pausing, cancelling, dropping, searching and deleting.
 
 import { writeFileSync } from "node:fs";
-import { accessible, assert, becomes, choose, pathOf, rows, transfer, until, url, walk } from "./browser.mjs";
+import { MiB, accessible, assert, becomes, choose, moving, pathOf, rows, throttle, transfer, until, url, walk } from "./browser.mjs";
 
-const MiB = 1 << 20;
 const view = (page, name) => page.getByRole("link", { name, exact: true }).click();
 const uploads = async (page) => (await (await page.request.get(`${url}v1/uploads`)).json()).data;
-
-const sessions = new Map(); // of pages, with the browser itself
-
-// throttle bounds how many bytes a second the page sends; -1 does not.
-async function throttle(page, uploadThroughput) {
-  if (!sessions.has(page)) sessions.set(page, await page.context().newCDPSession(page));
-  await sessions.get(page).send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
-}
 
 async function states(page, size) {
   const sent = `film ${size}.mp4`;
@@ -25,7 +16,7 @@ async function states(page, size) {
   // Sent slowly, paused, resumed, cancelled.
   await throttle(page, 2 * MiB);
   await choose(page, { [sent]: Buffer.alloc(20 * MiB, size), [`other ${size}.txt`]: "abc" });
-  await until("some of it is sent", async () => /left$/.test((await transfer(page, sent).locator(".status").innerText())));
+  await moving(page, sent);
   await becomes(page, `other ${size}.txt`, "done");
   await accessible(page, `sending-${size}`);
   await page.getByRole("button", { name: `Pause sending ${sent}` }).click();
@@ -103,7 +94,7 @@ await walk(async (newPage) => {
   // as it is.
   await throttle(page, 2 * MiB);
   await choose(page, { "changing.txt": Buffer.alloc(20 * MiB) });
-  await until("some of it is sent", async () => /left$/.test(await transfer(page, "changing.txt").locator(".status").innerText()));
+  await moving(page, "changing.txt");
   // Another tab does not send it as well.
   const tab = await page.context().newPage();
   await tab.goto(url);
