@@ -22,7 +22,8 @@ type Error struct {
 	// RequestID is the x-request-id of the answer, where the client saw one.
 	RequestID string `json:"-"`
 
-	cause error
+	reason string // the format of Message
+	cause  error
 }
 
 // The vocabulary. errors.Is(err, ErrX) holds for every error of that status
@@ -83,6 +84,7 @@ func Errorf(kind *Error, param, format string, args ...any) *Error {
 		Param:      param,
 		Code:       kind.Code,
 		RetryAfter: kind.RetryAfter,
+		reason:     format,
 	}
 	switch {
 	case kind.Type != "":
@@ -118,6 +120,10 @@ func (e *Error) Error() string {
 	}
 	return e.Message
 }
+
+// Reason is Message without what it quotes of the request: for a log, which must
+// not hold what clients send. It is "" for an error that came over the wire.
+func (e *Error) Reason() string { return e.reason }
 
 // Is says whether e is of the kind of target.
 func (e *Error) Is(target error) bool {

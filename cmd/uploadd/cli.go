@@ -20,6 +20,7 @@ type cli struct {
 	Keys     keysCmd     `cmd:"" help:"Make, list and revoke the keys that let callers in."`
 	Projects projectsCmd `cmd:"" help:"Show what projects hold, and set what they may."`
 	Audit    auditCmd    `cmd:"" help:"List who made and revoked keys, changed limits, and deleted Files."`
+	Ready    readyCmd    `cmd:"" help:"Ask a server whether it can serve. Exits 1 if not."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

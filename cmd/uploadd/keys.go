@@ -93,17 +93,17 @@ func (c *listKeysCmd) Run(env *environment) error {
 		func(k *access.Key) string {
 			expires := "never"
 			if k.ExpiresAt != 0 {
-				expires = day(k.ExpiresAt)
+				expires = date(k.ExpiresAt)
 			}
-			return strings.Join([]string{k.ID, k.Project, k.Scopes.String(), string(k.Status(now.Unix())), day(k.CreatedAt), expires, k.Name}, "\t")
+			return strings.Join([]string{k.ID, k.Project, k.Scopes.String(), string(k.Status(now.Unix())), date(k.CreatedAt), expires, k.Name}, "\t")
 		})
 }
 
-func day(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04") }
+func date(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04") }
 
 type revokeKeyCmd struct {
 	dataFlag
-	ID string `arg:"" help:"The id of the key, as the list shows it."`
+	ID string `arg:"" help:"The id of the key, as the list shows it, or the key itself."`
 }
 
 func (c *revokeKeyCmd) Run(env *environment) error {
@@ -112,12 +112,13 @@ func (c *revokeKeyCmd) Run(env *environment) error {
 		return err
 	}
 	defer st.Close()
-	err = st.meta.RevokeKey(env.ctx, c.ID, time.Now().Unix())
+	id := access.IDOf(c.ID)
+	err = st.meta.RevokeKey(env.ctx, id, time.Now().Unix())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no key '%.40s': see uploadd keys list", c.ID)
+		return fmt.Errorf("there is no key '%.40s': see uploadd keys list", access.Redact(id))
 	}
 	if err == nil {
-		fmt.Fprintf(env.stdout, "%s is revoked\n", c.ID)
+		fmt.Fprintf(env.stdout, "%s is revoked\n", id)
 	}
 	return err
 }
@@ -173,6 +174,11 @@ func (l *countLimit) UnmarshalText(text []byte) error {
 	return nil
 }
 
+const (
+	day     = 24 * time.Hour
+	maxLife = 36525 * day
+)
+
 // life is a duration that may be given in days.
 type life time.Duration
 
@@ -180,9 +186,12 @@ func (l *life) UnmarshalText(text []byte) error {
 	s := string(text)
 	d, err := time.ParseDuration(s)
 	if days, isDays := strings.CutSuffix(s, "d"); err != nil && isDays {
-		var n int64
-		n, err = strconv.ParseInt(days, 10, 32)
-		d = time.Duration(n) * 24 * time.Hour
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 64)
+		d = time.Duration(min(n, uint64(maxLife/day)+1)) * day
+	}
+	if err == nil && d > maxLife {
+		return fmt.Errorf("'%s' is more than a hundred years", s)
 	}
 	if err != nil || d < time.Second {
 		return fmt.Errorf("'%s' is not a duration of a second or more: write it like 90d or 12h", s)

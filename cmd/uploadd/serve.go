@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -27,6 +26,8 @@ type serveCmd struct {
 	MaxFile   size          `default:"512MiB" placeholder:"SIZE" help:"The largest File of a single POST /v1/files (${default})."`
 	LogFormat string        `default:"text" enum:"text,json" help:"How to log requests, to standard error: text or json (${default})."`
 	Quiet     bool          `short:"q" help:"Log errors only."`
+	tlsFlags
+	debugFlags
 }
 
 const (
@@ -41,6 +42,9 @@ const (
 func (c *serveCmd) Run(env *environment) error {
 	if c.UploadTTL < time.Second {
 		return fmt.Errorf("--upload-ttl=%s: it must be at least 1s", c.UploadTTL)
+	}
+	if err := c.validateTLS(); err != nil {
+		return err
 	}
 	local, err := loopback(c.Listen)
 	if err != nil {
@@ -57,15 +61,19 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	warnUntrusted(log, st.dir)
-	listener, err := net.Listen("tcp", c.Listen)
+	stopDebug, err := c.startDebug(log)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	return errors.Join(c.serve(env, st, listener, log), st.Close())
+	listener, scheme, err := c.listen(env.ctx, c.Listen, st.dir, log)
+	if err != nil {
+		return errors.Join(err, stopDebug(), st.Close())
+	}
+	return errors.Join(c.serve(env, st, listener, scheme, log), stopDebug(), st.Close())
 }
 
 // serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, log *slog.Logger) error {
+func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, log *slog.Logger) error {
 	svc := uploads.New(uploads.Config{
 		Meta:      st.meta,
 		Blobs:     st.blobs,
@@ -88,18 +96,12 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 	if local, _ := loopback(listener.Addr().String()); local {
 		gate.Open = project
 	}
-	srv := &http.Server{
-		Handler: server.New(server.Config{
-			Authenticate: authenticate(gate),
-			Ready:        svc.Ready,
-			Page:         web.Routes(),
-			Log:          log,
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	srv := server.NewHTTPServer(server.New(server.Config{
+		Authenticate: authenticate(gate),
+		Ready:        svc.Ready,
+		Page:         web.Routes(),
+		Log:          log,
+	}), log)
 
 	janitor, stopJanitor := context.WithCancel(context.Background())
 	var cleaning sync.WaitGroup
@@ -109,7 +111,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, lo
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
-	fmt.Fprintf(env.stdout, "uploadd listens on http://%s/v1 and keeps its data in %s\n", listener.Addr(), st.dir)
+	fmt.Fprintf(env.stdout, "uploadd listens on %s://%s/v1 and keeps its data in %s\n", scheme, listener.Addr(), st.dir)
 	select {
 	case err := <-served:
 		return err
@@ -159,16 +161,16 @@ func (c *serveCmd) requireKey(ctx context.Context) error {
 	} else if !errors.Is(err, errNoData) {
 		return err
 	}
-	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. Make one:\n\n  uploadd keys create --project NAME --data %s\n", c.Listen, c.Data)
+	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. make one with: uploadd keys create --project NAME --data %s", c.Listen, c.Data)
 }
 
 // authenticate joins the server, which knows the API alone, to the gate.
 func authenticate(gate *access.Gate) func(context.Context, server.Credentials) (server.Caller, error) {
 	return func(ctx context.Context, c server.Credentials) (server.Caller, error) {
 		pass, err := gate.Admit(ctx, access.Request(c))
-		if err != nil {
+		if pass == nil {
 			return server.Caller{}, err
 		}
-		return server.Caller{API: pass.API, Project: pass.Project, Key: pass.Key, Done: pass.Done}, nil
+		return server.Caller(*pass), err
 	}
 }

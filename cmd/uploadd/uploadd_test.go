@@ -193,6 +193,7 @@ func TestUsage(t *testing.T) {
 		{"keys list --data " + empty, 1, "", "holds no data of uploadd"},
 		{"keys create --project=a/b --data " + empty, 1, "", "'a/b' cannot name a project"},
 		{"keys create --project=a --scope=upload,read --data " + empty, 2, "", "the scope upload stands alone"},
+		{"keys create --project=a --expires=99999999d --data " + empty, 2, "", "more than a hundred years"},
 		{"keys create --project=a --expires=soon --data " + empty, 2, "", "write it like 90d or 12h"},
 		{"projects limit a --max-bytes=lots --data " + empty, 2, "", "write it like 500GB, or none"},
 		{"projects limit a --max-files=-1 --data " + empty, 2, "", "write it like 10000, or none"},

@@ -181,11 +181,13 @@ func TestOpen(t *testing.T) {
 
 // A store that does not answer lets nobody in, and is no 401: the key may be good.
 func TestStoreDown(t *testing.T) {
-	h := newHall(t, "default")
-	_, text := h.key(t, "team", "read", nil)
-	h.store.Close()
-	_, err := h.admit(t, text, "")
-	uploadstest.WantError(t, err, api.ErrUnavailable, "")
+	for _, open := range []string{"", "default"} {
+		h := newHall(t, open)
+		_, text := h.key(t, "team", "read", nil)
+		h.store.Close()
+		_, err := h.admit(t, text, "")
+		uploadstest.WantError(t, err, api.ErrUnavailable, "")
+	}
 }
 
 func TestRate(t *testing.T) {
@@ -375,6 +377,9 @@ func TestRedact(t *testing.T) {
 		"uploadd_ and uploadd_x_y":        "uploadd_ and uploadd_x_y",
 		text:                              id + "[secret]",
 		"/v1/" + text + "/x " + text[:50]: "/v1/" + id + "[secret]/x " + id + "[secret]",
+		strings.ToUpper(text):             strings.ToUpper(id) + "[secret]",
+		"a " + text[len(id):len(text)-8]:  "a [secret]",
+		"file-3kQ9xZ1vB7nM5cL2sD8fGh":     "file-3kQ9xZ1vB7nM5cL2sD8fGh",
 	} {
 		if got := access.Redact(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)

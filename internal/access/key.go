@@ -71,14 +71,26 @@ func parseKey(text string) (id, secret string, ok bool) {
 	return idPrefix + id, secret, true
 }
 
-var keyInText = regexp.MustCompile(`(uploadd_[a-z2-7]{16}_)[A-Za-z0-9]+`)
+var (
+	keyInText    = regexp.MustCompile(`(?i)(uploadd_[a-z2-7]{16}_)[a-z0-9]+`)
+	secretInText = regexp.MustCompile(`(?i)[a-z2-7]{52,}`) // nothing else here is that long
+)
 
-// Redact takes the secret out of every key in text, or out of what a cut left of it.
+// Redact takes the secret out of every key in text, in whatever case it is written,
+// and out of what a cut left of it.
 func Redact(text string) string {
-	if !strings.Contains(text, textPrefix) {
+	if len(text) < len(textPrefix)+idLength {
 		return text
 	}
-	return keyInText.ReplaceAllString(text, "$1[secret]")
+	return secretInText.ReplaceAllString(keyInText.ReplaceAllString(text, "$1[secret]"), "[secret]")
+}
+
+// IDOf is the id of the key that text is, or text itself.
+func IDOf(text string) string {
+	if id, _, ok := parseKey(text); ok {
+		return id
+	}
+	return text
 }
 
 // opens says whether secret is the key's, and the key is alive at now. It takes as

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/textproto"
+	"regexp"
 	"strings"
 )
 
@@ -177,6 +178,9 @@ func (r *Reader) after(rest []byte) verdict {
 	return isData
 }
 
+// quotedText is a quoted-string of RFC 2045.
+var quotedText = regexp.MustCompile(`"(\\.|[^"\\])*"`)
+
 // parseHeader makes a Field of its headers, which end in an empty line.
 func parseHeader(block []byte) (*Field, error) {
 	if lines := bytes.Count(block, []byte("\n")); lines != bytes.Count(block, []byte("\r\n")) {
@@ -198,7 +202,7 @@ func parseHeader(block []byte) (*Field, error) {
 		return nil, fmt.Errorf("%w: the Content-Disposition '%.100s' is not form-data with a name", ErrMalformed, disposition[0])
 	}
 	filename := params["filename"]
-	if !strings.Contains(disposition[0], "*=") { // what is of that form has been decoded
+	if !strings.Contains(quotedText.ReplaceAllString(disposition[0], ""), "*=") { // what is of that form has been decoded
 		name, filename = unescape(name), unescape(filename)
 	}
 	filename = filename[strings.LastIndexAny(filename, `/\`)+1:]

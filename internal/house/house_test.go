@@ -35,6 +35,7 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},
 	{"uploadd/internal/blob", "uploadd/", "bytes are bytes"},
 	{"uploadd/internal/blob", "net/http", "as above"},
+	{"uploadd/internal/certs", "uploadd/", "certificates know nothing of uploads"},
 }
 
 // modules lists every module that the programs are linked from, so that a new
@@ -48,8 +49,11 @@ var modules = strings.Fields(`
 	github.com/remyoudompheng/bigfft
 	github.com/sethvargo/go-retry
 	go.uber.org/multierr
+	golang.org/x/crypto
+	golang.org/x/net
 	golang.org/x/sync
 	golang.org/x/sys
+	golang.org/x/text
 	golang.org/x/time
 	modernc.org/libc
 	modernc.org/mathutil

@@ -15,6 +15,10 @@ import (
 type body struct {
 	io.ReadCloser
 	control *http.ResponseController
+	peer    *peer
+
+	admitted bool // the request has been let in
+	known    bool // its key was right, be it let in or not
 
 	n      int64 // bytes read
 	begun  bool
@@ -41,7 +45,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.window, b.before = now, b.n
 	}
 	setDeadline(b.control.SetReadDeadline, stepTimeout)
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.during(func() (int, error) { return b.ReadCloser.Read(p) })
 	b.n += int64(n)
 	switch {
 	case err == nil:
@@ -63,10 +67,30 @@ func (b *body) fail(err error) error {
 	return err
 }
 
-// The most that is read of a body whose request has been answered already.
+// admit says that the request's key was right.
+func (b *body) admit(c Caller) {
+	b.admitted, b.known = true, true
+	b.peer.admit(c)
+}
+
+// during counts move as waiting for the client. What is done for a stranger does
+// not count: its time is that of its connection.
+func (b *body) during(move func() (int, error)) (int, error) {
+	if !b.admitted {
+		return move()
+	}
+	return b.peer.during(move)
+}
+
+// The most that is read of a body whose request has been answered already. One
+// without a right key is read as little as a small request needs: it may come from
+// anybody.
 const (
 	drainBytes = 128 << 20
 	drainTime  = 20 * time.Second
+
+	drainBytesOfStranger = 1 << 20
+	drainTimeOfStranger  = 2 * time.Second
 )
 
 // drain reads what the client still sends. Many clients look for the answer only
@@ -76,14 +100,19 @@ func (b *body) drain() {
 	if b.done || b.failed != nil {
 		return
 	}
-	end := time.Now().Add(drainTime)
-	buf := largeBuffers.Get().(*[]byte)
-	defer largeBuffers.Put(buf)
-	for left := int64(drainBytes); left > 0 && time.Now().Before(end); {
+	left, end := int64(drainBytesOfStranger), time.Now().Add(drainTimeOfStranger)
+	buf := make([]byte, 4<<10)
+	if b.known {
+		left, end = drainBytes, time.Now().Add(drainTime)
+		large := largeBuffers.Get().(*[]byte)
+		defer largeBuffers.Put(large)
+		buf = *large
+	}
+	for left > 0 && time.Now().Before(end) {
 		if b.control.SetReadDeadline(end) != nil {
 			return
 		}
-		n, err := b.ReadCloser.Read(*buf)
+		n, err := b.during(func() (int, error) { return b.ReadCloser.Read(buf) })
 		if err != nil {
 			return
 		}

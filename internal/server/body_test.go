@@ -18,6 +18,7 @@ func TestSlowBody(t *testing.T) {
 		b := &body{
 			ReadCloser: io.NopCloser(strings.NewReader("x")),
 			control:    http.NewResponseController(httptest.NewRecorder()),
+			peer:       new(peer),
 			begun:      true,
 			n:          n,
 			window:     time.Now().Add(-ratePeriod - time.Second),

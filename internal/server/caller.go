@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"uploadd/api"
@@ -12,10 +13,7 @@ import (
 type Credentials struct {
 	Key     string // "" when the request has none
 	Project string // that the header OpenAI-Project names, "" for none
-	// Local says that the request names this machine itself as its host, and that no
-	// page of another origin sends it: a browser on this machine sends whatever a
-	// page tells it to, also to addresses that nobody else can reach.
-	Local bool
+	Local   bool   // see FromThisMachine
 }
 
 // Caller is who sends a request, once that is known. The API is cut down to what
@@ -24,25 +22,56 @@ type Caller struct {
 	API     api.API
 	Project string // for the log, as is Key
 	Key     string // the id of the key, never the key; "" without one
-	Done    func() // called once the request has been answered; nil for nothing
+	// Allow says whether the caller may call a method of the API at all. It is asked
+	// before anything of the body is read; the API asks again.
+	Allow func(method string) error
+	Done  func() // called once the request has been answered; nil for nothing
 }
 
-// authenticate yields the caller's API before anything of the body is read.
-func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (api.API, error) {
+// authenticate yields the caller's API before anything of the body is read, if it may
+// call the method.
+func (s *server) authenticate(w http.ResponseWriter, r *http.Request, method string) (api.API, error) {
 	c, err := credentials(r.Header)
 	if err != nil {
 		return nil, err
 	}
-	c.Local = namesLoopback(r.Host) && sameOrigin.Check(r) == nil
+	c.Local = FromThisMachine(r)
 	caller, err := s.Authenticate(r.Context(), c)
+	x := exchangeOf(w)
+	x.caller = caller // which says who it is, if it is known, also where it is refused
 	if err != nil {
+		x.body.known = caller.Key != ""
 		return nil, err
 	}
-	exchangeOf(w).caller = caller
-	return caller.API, nil
+	x.body.admit(caller)
+	if caller.Allow != nil {
+		err = caller.Allow(method)
+	}
+	return caller.API, err
 }
 
-var sameOrigin = http.NewCrossOriginProtection()
+// FromThisMachine says whether a request names this machine itself as its host, and
+// that it comes neither from a page of another origin nor through a proxy, which
+// brings the requests of others: a browser sends what any page tells it to, also to
+// addresses that nobody else can reach.
+func FromThisMachine(r *http.Request) bool {
+	for _, forwarded := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(forwarded) != "" {
+			return false
+		}
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+	default:
+		return false
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		if u, err := url.Parse(origin); err != nil || u.Host != r.Host {
+			return false
+		}
+	}
+	return namesLoopback(r.Host)
+}
 
 // namesLoopback says whether a Host header names this machine and no other. A page
 // can give its own name the address of this machine; it cannot take this one's.
@@ -51,7 +80,7 @@ func namesLoopback(host string) bool {
 		host = name
 	}
 	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "" || strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // credentials reads the key, which the SDKs send as a bearer token and those of

@@ -9,7 +9,10 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"uploadd/api"
@@ -206,10 +209,40 @@ func (o *object) object(name string, p presence) *object {
 // text decodes a JSON string. Half of a surrogate pair, of which encoding/json
 // would make U+FFFD, is refused.
 func text(value json.RawMessage) (s string, ok bool) {
-	if value[0] != '"' || json.Unmarshal(value, &s) != nil {
+	if value[0] != '"' || json.Unmarshal(value, &s) != nil || halfPair(value) {
 		return "", false
 	}
-	replaced := strings.Count(s, "\uFFFD")
-	meant := bytes.Count(value, []byte("\uFFFD")) + bytes.Count(bytes.ToLower(value), []byte(`\ufffd`))
-	return s, replaced <= meant
+	return s, true
+}
+
+// halfPair says whether a valid JSON string has an escaped surrogate without the
+// other one that makes a character of both.
+func halfPair(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		if value[i] != '\\' {
+			continue
+		}
+		r := escaped(value[i:])
+		if !utf16.IsSurrogate(r) {
+			i++ // past the escaped character, which may be another backslash
+			continue
+		}
+		if utf16.DecodeRune(r, escaped(value[i+6:])) == unicode.ReplacementChar {
+			return true
+		}
+		i += 11
+	}
+	return false
+}
+
+// escaped is the code of \uXXXX where value begins with one; otherwise 0.
+func escaped(value []byte) rune {
+	if len(value) < 6 || value[0] != '\\' || value[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(value[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }

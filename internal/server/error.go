@@ -14,18 +14,30 @@ import (
 
 // writeJSON sends an answer.
 func writeJSON(w http.ResponseWriter, status int, answer any) error {
+	b, err := encode(answer)
+	if err != nil {
+		return err
+	}
+	send(w, status, b)
+	return nil
+}
+
+func encode(answer any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(answer); err != nil {
-		return fmt.Errorf("encoding the answer: %w", err)
+		return nil, fmt.Errorf("encoding the answer: %w", err)
 	}
+	return b.Bytes(), nil
+}
+
+func send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(b.Bytes()) // a client that has left is nobody to report to
-	return nil
+	w.Write(body) // a client that has left is nobody to report to
 }
 
 // fail is where every error becomes an answer. What is not an *api.Error is an
@@ -55,8 +67,11 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	unread := !x.body.done
 	if unread {
-		// Nobody may take what is left of this body for a request.
-		h.Set("Connection", "close")
+		// Nobody may take what is left of this body for a request. In HTTP/2 nobody
+		// can, and other requests share the connection.
+		if r.ProtoMajor == 1 {
+			h.Set("Connection", "close")
+		}
 		// Without this, net/http would wait for the body before it answers.
 		_ = x.control.EnableFullDuplex() // not supported: then it waits
 	}

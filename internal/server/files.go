@@ -1,12 +1,15 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -60,20 +63,53 @@ func getContent(a api.API, w http.ResponseWriter, r *http.Request) error {
 		digest := binary.BigEndian.AppendUint32(nil, sum)
 		h.Set("Repr-Digest", "crc32c=:"+base64.StdEncoding.EncodeToString(digest)+":")
 	}
-	// Units other than bytes are to be ignored. So may several ranges in one
-	// request be, and are: no client of this API asks for them, and attackers do.
-	if unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "="); !strings.EqualFold(unit, "bytes") || strings.Contains(ranges, ",") {
-		r.Header.Del("Range")
-	}
+	asked := r.Header.Get("Range")
+	r.Header.Set("Range", oneRange(asked))
 	p := &refusal{ResponseWriter: w}
 	http.ServeContent(p, r, "", time.Unix(f.CreatedAt, 0), c)
 	switch {
 	case p.status == http.StatusRequestedRangeNotSatisfiable:
-		return api.Errorf(api.ErrRange, "", "The range '%.100s' lies outside of the %d bytes of file %s.", r.Header.Get("Range"), f.Bytes, f.ID)
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", f.Bytes))
+		return api.Errorf(api.ErrRange, "", "The range '%.100s' lies outside of the %d bytes of file %s.", asked, f.Bytes, f.ID)
 	case p.status != 0:
 		return api.Errorf(&api.Error{Status: p.status}, "", "A precondition of the request does not hold for file %s.", f.ID)
 	}
 	return c.err
+}
+
+var byteRange = regexp.MustCompile(`^[ \t]*([0-9]*)-([0-9]*)[ \t]*$`)
+
+// oneRange makes a Range that http.ServeContent takes for what RFC 9110 says: it
+// knows one spelling of the unit only, takes signs, refuses numbers past 64 bits
+// though the end of the file bounds them, and sends nothing for the last 0 bytes.
+// Units other than bytes are to be ignored: "". So may several ranges in one request
+// be, and are: no client of this API asks for them, and attackers do.
+func oneRange(header string) string {
+	const nowhere = "bytes=none"
+	unit, ranges, _ := strings.Cut(header, "=")
+	if !strings.EqualFold(unit, "bytes") || strings.Contains(ranges, ",") {
+		return ""
+	}
+	m := byteRange.FindStringSubmatch(ranges)
+	if m == nil {
+		return nowhere
+	}
+	first, last := bounded(m[1]), bounded(m[2])
+	if first == "" && (last == "" || last == "0") {
+		return nowhere
+	}
+	return "bytes=" + first + "-" + last
+}
+
+// bounded returns digits as a number that 64 bits hold, and no file reaches.
+func bounded(digits string) string {
+	if digits == "" {
+		return ""
+	}
+	if digits = strings.TrimLeft(digits, "0"); len(digits) > 18 {
+		return strings.Repeat("9", 18)
+	}
+	return cmp.Or(digits, "0")
 }
 
 // watched remembers that reading failed. ServeContent does not tell, and the

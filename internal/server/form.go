@@ -26,7 +26,7 @@ type form struct {
 	done    bool
 	name    string            // the file name, if there was one
 	values  map[string]string // the small fields
-	small   int               // bytes of those
+	small   int               // bytes of those, and of their names
 }
 
 const (
@@ -120,7 +120,7 @@ func (f *form) keep(field *formdata.Field) error {
 	if err != nil {
 		return err
 	}
-	if f.small += len(value); f.small > maxSmallFields {
+	if f.small += len(field.Name) + len(value); f.small > maxSmallFields { // names are kept as well
 		return api.Errorf(api.ErrTooLarge, "", "The fields of the form besides '%s' are larger than the maximum of %d bytes.",
 			f.field, maxSmallFields)
 	}

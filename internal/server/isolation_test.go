@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,10 +105,10 @@ func newGuarded(t *testing.T) *guarded {
 	gate := &access.Gate{Store: g.store, API: svc.As, Now: time.Now}
 	h := server.New(server.Config{Authenticate: func(ctx context.Context, c server.Credentials) (server.Caller, error) {
 		pass, err := gate.Admit(ctx, access.Request(c))
-		if err != nil {
+		if pass == nil {
 			return server.Caller{}, err
 		}
-		return server.Caller{API: pass.API, Project: pass.Project, Key: pass.Key, Done: pass.Done}, nil
+		return server.Caller(*pass), err
 	}})
 	s := httptest.NewServer(wiretest.Checked(t, h))
 	t.Cleanup(s.Close)
@@ -336,6 +337,41 @@ func TestCallers(t *testing.T) {
 		}
 	}
 }
+
+// What a key does not allow is refused whatever is sent, and before it is: a client that
+// waits to be told to go on is not.
+func TestScopesBeforeBodies(t *testing.T) {
+	g := newGuarded(t)
+	for _, scope := range []string{"read", "write", "delete", "upload"} {
+		_, key := g.key("mine", scope, nil)
+		for route, r := range rows {
+			if slices.Contains(strings.Fields(r.scopes), scope) {
+				continue
+			}
+			method, path, _ := strings.Cut(route, " ")
+			req := uploadstest.Must(http.NewRequest(method, g.url+strings.ReplaceAll(path, "{id}", "any")+"?limit=0", &endless{}))(t)
+			req.Header.Set("Authorization", "Bearer "+key)
+			req.Header.Set("Expect", "100-continue")
+			req.ContentLength = 1 << 20
+			resp := uploadstest.Must(http.DefaultTransport.RoundTrip(req))(t)
+			resp.Body.Close()
+			if sent := req.Body.(interface{ read() int64 }); resp.StatusCode != 403 || sent.read() != 0 {
+				t.Errorf("%s with %s: status %d, and %d bytes were asked for", route, scope, resp.StatusCode, sent.read())
+			}
+		}
+	}
+}
+
+// endless is a body that never ends, and counts what is read of it.
+type endless struct{ n atomic.Int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.n.Add(int64(len(p)))
+	return len(p), nil
+}
+
+func (e *endless) Close() error { return nil }
+func (e *endless) read() int64  { return e.n.Load() }
 
 // owned are ids that a key of that scope may use: one for handing data in has no
 // others than its own.

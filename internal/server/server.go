@@ -36,7 +36,7 @@ func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &server{Config: c}
+	s := &server{Config: c, answers: answers{under: map[string]int{}}}
 	mux := http.NewServeMux()
 	for path, m := range s.routes() {
 		mux.Handle("/v1"+path, m)
@@ -58,24 +58,25 @@ func New(c Config) http.Handler {
 
 type server struct {
 	Config
-	mux *http.ServeMux
+	answers answers
+	mux     *http.ServeMux
 }
 
 // routes is the API, as the reference lists it. Those marked + are extensions.
 func (s *server) routes() map[string]methods {
 	return map[string]methods{
 		"/uploads": {
-			"POST": s.call(createUpload),
-			"GET":  s.call(listUploads), // +
+			"POST": s.call("CreateUpload", createUpload),
+			"GET":  s.call("ListUploads", listUploads), // +
 		},
-		"/uploads/{id}":          {"GET": s.call(getUpload)}, // +
-		"/uploads/{id}/parts":    {"POST": s.call(addPart), "GET": s.call(listParts) /* + */},
-		"/uploads/{id}/complete": {"POST": s.call(completeUpload)},
-		"/uploads/{id}/cancel":   {"POST": s.call(cancelUpload)},
-		"/files":                 {"POST": s.call(createFile), "GET": s.call(listFiles)},
-		"/files/{id}":            {"GET": s.call(getFile), "DELETE": s.call(deleteFile)},
-		"/files/{id}/content":    {"GET": s.stream(getContent)},
-		"/usage":                 {"GET": s.call(getUsage)}, // +
+		"/uploads/{id}":          {"GET": s.call("GetUpload", getUpload)}, // +
+		"/uploads/{id}/parts":    {"POST": s.call("AddPart", addPart), "GET": s.call("ListParts", listParts) /* + */},
+		"/uploads/{id}/complete": {"POST": s.call("CompleteUpload", completeUpload)},
+		"/uploads/{id}/cancel":   {"POST": s.call("CancelUpload", cancelUpload)},
+		"/files":                 {"POST": s.call("CreateFile", createFile), "GET": s.call("ListFiles", listFiles)},
+		"/files/{id}":            {"GET": s.call("GetFile", getFile), "DELETE": s.call("DeleteFile", deleteFile)},
+		"/files/{id}/content":    {"GET": s.stream("OpenFile", getContent)},
+		"/usage":                 {"GET": s.call("Usage", getUsage)}, // +
 	}
 }
 
@@ -105,8 +106,16 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := begin(w, r)
 	defer s.end(x)
-	// ServeMux would redirect these to their cleaned form, the key with them.
-	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path {
+	if r.TLS != nil {
+		demandTLS(w.Header(), r.Host)
+	}
+	if x.twofold {
+		fail(x, x.request, api.Errorf(api.ErrInvalid, "", "The request has both a Content-Length and a Transfer-Encoding."))
+		return
+	}
+	// ServeMux would redirect these to their cleaned form, the key with them, and
+	// give "*" an answer of its own.
+	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path || r.RequestURI == "*" {
 		fail(x, x.request, unknown(x, x.request))
 		return
 	}
@@ -133,10 +142,10 @@ func (s *server) json(do func(*http.Request) (any, error)) http.Handler {
 	})
 }
 
-// call makes a handler of one call of the caller's API.
-func (s *server) call(do func(api.API, *http.Request) (any, error)) http.Handler {
+// call makes a handler of one call of the caller's API, by the name of its method.
+func (s *server) call(method string, do func(api.API, *http.Request) (any, error)) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		a, err := s.authenticate(w, r)
+		a, err := s.authenticate(w, r, method)
 		if err != nil {
 			return err
 		}
@@ -144,19 +153,37 @@ func (s *server) call(do func(api.API, *http.Request) (any, error)) http.Handler
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusOK, answer)
+		body, err := encode(answer)
+		if err != nil {
+			return err
+		}
+		release, err := s.answers.hold(exchangeOf(w).caller.Project, len(body))
+		if err != nil {
+			return err
+		}
+		defer release()
+		send(w, http.StatusOK, body)
+		return nil
 	})
 }
 
 // stream makes a handler of a call whose answer is not JSON.
-func (s *server) stream(do func(api.API, http.ResponseWriter, *http.Request) error) http.Handler {
+func (s *server) stream(method string, do func(api.API, http.ResponseWriter, *http.Request) error) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		a, err := s.authenticate(w, r)
+		a, err := s.authenticate(w, r, method)
 		if err != nil {
 			return err
 		}
 		return do(a, w, r)
 	})
+}
+
+// demandTLS tells browsers to come by HTTPS from now on. The names of a machine for
+// itself are left out: they stand for every server on it, whatever the port.
+func demandTLS(h http.Header, host string) {
+	if strings.Contains(host, ".") {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 }
 
 func unknown(_ http.ResponseWriter, r *http.Request) error {

@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -43,9 +45,19 @@ func newServer(t *testing.T) *testServer {
 		Ready: svc.Ready,
 	})
 	// Every answer to every test here is held against the description.
-	s := httptest.NewServer(wiretest.Checked(t, h))
-	t.Cleanup(s.Close)
+	s := start(t, wiretest.Checked(t, h))
 	return &testServer{url: s.URL + "/v1", address: s.Listener.Addr().String(), svc: svc}
+}
+
+// start serves h as the program does.
+func start(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = server.NewHTTPServer(h, slog.New(slog.DiscardHandler))
+	s.Listener = server.Refusing(s.Listener)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
 }
 
 func (s *testServer) client(t *testing.T, key string) *client.Client {

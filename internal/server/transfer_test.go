@@ -101,7 +101,6 @@ func TestEarlyAnswer(t *testing.T) {
 		"/v1/uploads/upload_0/parts":             404,
 		"/v1/uploads/" + cancelled + "/parts":    400,
 		"/v1/uploads/" + cancelled + "/complete": 415,
-		"/v1/nowhere":                            404,
 	} {
 		resp, e := post(t, s, path, "", 40<<20+framing, partForm(zeros(40<<20)))
 		if resp.StatusCode != status || e.Message == "" {
@@ -109,6 +108,36 @@ func TestEarlyAnswer(t *testing.T) {
 		}
 		if !resp.Close { // what is unread of the body would be taken for a request
 			t.Errorf("%s: the connection is kept", path)
+		}
+	}
+}
+
+// Of a stranger's body only so much is read as a small request has.
+func TestStrangersBody(t *testing.T) {
+	s := newServer(t)
+	for _, length := range []int64{512 << 10, 256 << 20} {
+		conn := uploadstest.Must(net.Dial("tcp", s.address))(t)
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(time.Minute))
+		sent := make(chan int64)
+		go func() {
+			fmt.Fprintf(conn, "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\nContent-Length: %d\r\n\r\n", length)
+			n, _ := io.Copy(conn, zeros(length))
+			sent <- n
+		}()
+		n := int64(-1)
+		if length < 1<<20 { // all of it can be sent before the answer is looked for
+			n = <-sent
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != 401 || !resp.Close {
+			t.Fatalf("%d bytes: %v, %v", length, resp, err)
+		}
+		if n < 0 {
+			n = <-sent
+		}
+		if length < 1<<20 && n != length || length > 1<<20 && n > length/2 {
+			t.Errorf("%d of %d bytes were taken", n, length)
 		}
 	}
 }

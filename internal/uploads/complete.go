@@ -17,6 +17,7 @@ func (t *tenant) CompleteUpload(ctx context.Context, id string, req api.Complete
 	if err != nil {
 		return nil, err
 	}
+	t.md5s.want(t.caller.Project, sum != nil)
 	u, err := t.findUpload(ctx, id)
 	if err != nil {
 		return nil, err
@@ -57,6 +58,7 @@ func (t *tenant) CompleteUpload(ctx context.Context, id string, req api.Complete
 	if err != nil {
 		return nil, storeError(err)
 	}
+	t.md5s.forget(u.ID)
 	u.Status = string(api.StatusCompleted)
 	return wireUpload(u, f, now), nil
 }
@@ -90,7 +92,7 @@ func (t *tenant) completeAgain(ctx context.Context, u *Upload, ids []string) (*a
 func (t *tenant) verified(ctx context.Context, u *Upload, ids []string, sum []byte) ([]Part, error) {
 	parts, err := t.line(ctx, u, ids)
 	if err == nil && sum != nil {
-		err = t.verifyMD5(ctx, parts, sum)
+		err = t.verifyMD5(ctx, u.ID, parts, sum)
 	}
 	return parts, err
 }
@@ -158,12 +160,18 @@ func parseMD5(s string) ([]byte, error) {
 	return sum, nil
 }
 
-// verifyMD5 reads back what is stored: a checksum of what was received would
-// not notice what the disk made of it.
-func (t *tenant) verifyMD5(ctx context.Context, parts []Part, want []byte) error {
+// verifyMD5 reads back what is stored, from the first Part on whose bytes were not
+// seen as they came. (What the disk makes of those, their checksums tell.)
+func (t *tenant) verifyMD5(ctx context.Context, uploadID string, parts []Part, want []byte) error {
+	h, seen := t.md5s.of(uploadID, parts)
 	c := newContent(ctx, t.Blobs, nil, parts)
 	defer c.Close()
-	h := md5.New()
+	if seen > 0 {
+		last := parts[seen-1]
+		if _, err := c.Seek(last.Offset+last.Bytes, io.SeekStart); err != nil {
+			return err
+		}
+	}
 	if _, err := io.CopyBuffer(h, struct{ io.Reader }{c}, make([]byte, 256<<10)); err != nil {
 		return storeError(err)
 	}

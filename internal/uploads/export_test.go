@@ -9,3 +9,6 @@ import (
 func NewClock(wall func() time.Time, elapsed func() time.Duration) func() time.Time {
 	return newClock(wall, elapsed, slog.New(slog.DiscardHandler)).Now
 }
+
+// RunningMD5s is how many Uploads have one.
+func (s *Service) RunningMD5s() int { return len(s.md5s.uploads) }

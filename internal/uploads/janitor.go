@@ -47,6 +47,7 @@ func (s *Service) Recover(ctx context.Context) error {
 // keys left the bin; under some of them nothing was ever stored.
 func (s *Service) Clean(ctx context.Context) (deleted int, err error) {
 	now := s.now()
+	s.md5s.expire(now)
 	err = repeat(func() (int, error) { return s.Meta.Expire(ctx, now, s.due(now), janitorBatch) })
 	if err != nil {
 		return 0, fmt.Errorf("ending what expired: %w", err)

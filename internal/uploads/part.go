@@ -29,6 +29,7 @@ func (t *tenant) AddPart(ctx context.Context, uploadID string, data io.Reader) (
 		return api.Errorf(api.ErrInvalid, "data", "The part is larger than the %d bytes declared for upload %s.", limit, u.ID).
 			WithCode(api.CodeSizeMismatch)
 	}}
+	src.md5 = t.md5s.begin(u)
 	part := &Part{UploadID: u.ID}
 	err = t.store(ctx, part, src, func() error {
 		if src.size == 0 {
@@ -36,6 +37,11 @@ func (t *tenant) AddPart(ctx context.Context, uploadID string, data io.Reader) (
 		}
 		return t.Meta.AddPart(ctx, t.caller.Project, part, part.CreatedAt, bounds(u))
 	})
+	if err != nil {
+		src.md5.end("")
+	} else {
+		src.md5.end(part.ID)
+	}
 	switch {
 	case errors.Is(err, ErrConflict):
 		return nil, t.conflict(ctx, u.ID, pendingOnly)
@@ -118,6 +124,7 @@ type measured struct {
 	r       io.Reader
 	limit   int64
 	tooLong func(limit int64) error
+	md5     *partMD5 // nil: nobody wants it
 	blockSums
 }
 
@@ -127,5 +134,6 @@ func (m *measured) Read(p []byte) (int, error) {
 		return 0, m.tooLong(m.limit)
 	}
 	m.Write(p[:n])
+	m.md5.Write(p[:n])
 	return n, err
 }

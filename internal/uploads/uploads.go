@@ -58,10 +58,12 @@ type Config struct {
 }
 
 // Service keeps Uploads and Files in its stores. It has no state of its own
-// besides reserved keys: any number may work on the same stores.
+// besides reserved keys, and MD5s that it could read again: any number may work on
+// the same stores.
 type Service struct {
 	Config
 	keys *keyring
+	md5s *runningMD5s
 }
 
 // New returns a Service. The caller runs [Service.Janitor] beside it.
@@ -78,7 +80,11 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = systemClock(c.Log).Now
 	}
-	return &Service{Config: c, keys: &keyring{meta: c.Meta, now: c.Now, lease: c.Lease}}
+	return &Service{
+		Config: c,
+		keys:   &keyring{meta: c.Meta, now: c.Now, lease: c.Lease},
+		md5s:   &runningMD5s{wanted: map[string]bool{}, uploads: map[string]*runningMD5{}},
+	}
 }
 
 func setDefault[T comparable](v *T, def T) {

@@ -68,5 +68,10 @@ var inCompletion = []mutant{
 	{"a completion blames the parts for a cancellation", "R2, M3", uploadsComplete, "lookup == nil && status(ended, t.now()) != api.StatusPending", `lookup == nil && status(ended, t.now()) == ""`, []string{tUploads}},
 	{"a deleted file comes back by completing again", "D5", uploadsComplete, "if w.File == nil {", "if w.Object == \"\" {", []string{tUploads}},
 	{"a file's checksum is that of its last part", "D4", "internal/uploads/crc.go", "crc = combineCRC32C(crc, p.CRC32C, p.Bytes)", "crc = combineCRC32C(0, p.CRC32C, p.Bytes)", []string{tUploads, tServer}},
+	{"an MD5 goes on through parts that come at once", "C7", "internal/uploads/running.go", "r.sending > 1 {", "r.sending > 9 {", []string{tUploads}},
+	{"an MD5 is that of the order in which parts came", "C7", "internal/uploads/running.go", "return id == p.ID }", "return id != p.UploadID }", []string{tUploads}},
+	{"an MD5 goes on behind parts that it has not seen", "C7", "internal/uploads/running.go", "r.over.Store(true) // nobody knows which of them comes first in the File", "_ = r.over.Load() // nobody", []string{tUploads}},
+	{"an MD5 takes in what was not recorded", "C7", "internal/uploads/running.go", `if id != "" && !p`, `if !p`, []string{tUploads}},
+	{"MD5s of ended uploads are kept", "E2", "internal/uploads/running.go", "if now >= r.ends {", "if now < 0 && r.ends < 0 {", []string{tUploads}},
 	{"a lost race answers 409, which is tried again", "C2", "api/error.go", "ErrState            = &Error{Status: http.StatusBadRequest", "ErrState            = &Error{Status: http.StatusConflict", []string{tServer}},
 }

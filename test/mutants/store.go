@@ -6,11 +6,14 @@ const (
 	tMeta     = "internal/meta"
 	tBlob     = "internal/blob"
 	tServer   = "internal/server"
+	tHostile  = "test/hostile"
 	tFormdata = "internal/formdata"
 	tProgram  = "cmd/uploadd"
 	tDurable  = "test/durability"
 	tAccess   = "internal/access"
 	tTenants  = "test/tenants"
+	tCerts    = "internal/certs"
+	tTLS      = "test/tls"
 )
 
 const (

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,17 +56,18 @@ type Server struct {
 
 // Options say how to run it; the zero value runs it plainly.
 type Options struct {
-	Path   string   // "": the program as it is; or what Mutant built
-	Data   string   // "": a directory of the test's own
-	Flags  []string // of serve
-	Under  []string // a command and its flags that runs it, such as strace
-	Env    []string // added to the environment
-	Stderr *os.File // nil: the test's output
+	Path   string       // "": the program as it is; or what Mutant built
+	Data   string       // "": a directory of the test's own
+	Flags  []string     // of serve
+	Under  []string     // a command and its flags that runs it, such as strace
+	Env    []string     // added to the environment
+	Stderr *os.File     // nil: the test's output
+	HTTP   *http.Client // of the Server's client; nil: its own
 	// KillAfter kills it so long after it was started, be it ready or not; 0 never.
 	KillAfter time.Duration
 }
 
-var firstLine = regexp.MustCompile(`^uploadd listens on (http://[^/]+)/v1 `)
+var firstLine = regexp.MustCompile(`^uploadd listens on (https?://[^/]+)/v1 `)
 
 // Start runs a server, which ends with the test at the latest.
 func Start(t testing.TB, o Options) *Server {
@@ -113,7 +115,7 @@ func TryStart(t testing.TB, o Options) (*Server, error) {
 		return nil, fmt.Errorf("the server's first line is %q (%w), and it ended with %v", line, err, s.exited)
 	}
 	s.URL = m[1]
-	s.Client, err = client.New(client.Config{BaseURL: m[1] + "/v1", Key: "any"})
+	s.Client, err = client.New(client.Config{BaseURL: m[1] + "/v1", Key: "any", HTTP: o.HTTP})
 	return s, err
 }
 

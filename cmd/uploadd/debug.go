@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// debugFlags are of the listener for those who look after the server.
+type debugFlags struct {
+	DebugListen string `placeholder:"HOST:PORT" help:"Serve profiles below /debug/pprof/ on this loopback address. They are served nowhere else."`
+}
+
+// startDebug opens the listener on an address of this machine alone: it asks nobody for
+// a key, and a profile takes the processor's time. stop cuts off profiles that are
+// being taken.
+func (f debugFlags) startDebug(log *slog.Logger) (stop func() error, err error) {
+	if f.DebugListen == "" {
+		return func() error { return nil }, nil
+	}
+	addr, err := net.ResolveTCPAddr("tcp", f.DebugListen)
+	if err != nil {
+		return nil, fmt.Errorf("--debug-listen=%s: %w", f.DebugListen, err)
+	}
+	if !addr.IP.IsLoopback() {
+		return nil, fmt.Errorf("--debug-listen=%s: there are no keys on this listener, so it is for a loopback address only, such as 127.0.0.1:6060; from elsewhere use a tunnel (ssh -L 6060:127.0.0.1:6060 HOST, or kubectl port-forward)", f.DebugListen)
+	}
+	listener, err := net.ListenTCP("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--debug-listen: %w", err)
+	}
+	srv := &http.Server{
+		Handler:           debugHandler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("profiles are not served any more", "err", err)
+		}
+	}()
+	log.Info("profiles are served", "url", fmt.Sprintf("http://%s/debug/pprof/", listener.Addr()))
+	return srv.Close, nil
+}
+
+// debugHandler has the profiles that net/http/pprof also puts on the default mux,
+// which no listener of uploadd serves. The command line is left out.
+func debugHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
