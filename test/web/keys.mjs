@@ -39,10 +39,13 @@ await walk(async (newPage) => {
   await choose(page, { "secret plan.txt": "the plan" });
   await transfer(page, "secret plan.txt").getByText("The server does not answer.").waitFor();
   assert.ok(!(await kept(page)).includes(team.slice(30)), "the key is kept");
+  let asked = 0;
+  page.on("dialog", () => asked++);
   await page.getByRole("button", { name: "Sign out" }).click();
-  await page.getByRole("button", { name: "Sign out" }).last().click(); // something is being sent
+  await page.getByRole("alertdialog").getByRole("button", { name: "Sign out" }).click(); // something is being sent
   await page.getByLabel("API key").waitFor();
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  assert.equal(asked, 0, "the browser asks once more");
 
   // Another project sees none of it, in the same browser.
   await signIn(page, other);
@@ -56,6 +59,15 @@ await walk(async (newPage) => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("API key").waitFor();
   await signIn(page, team);
+  await becomes(page, "secret plan.txt", "interrupted");
+
+  // A server that is away for a moment does not cost the key.
+  await page.unroute("**/parts");
+  await page.route("**/v1/usage", (route) => route.abort());
+  await page.reload();
+  await page.getByText("The server does not answer.").waitFor();
+  await page.unroute("**/v1/usage");
+  await page.getByRole("button", { name: "Try again" }).click();
   await becomes(page, "secret plan.txt", "interrupted");
 
   // A key that reads only.
@@ -96,7 +108,6 @@ await walk(async (newPage) => {
   assert.equal(await limited.getByRole("button", { name: "Try again" }).count(), 1);
 
   // A download that is refused says so, through the service worker as well.
-  await page.route("**/v1/files?*", (route) => route.continue());
   const gone = rows(page).filter({ hasText: "a.txt" });
   const id = await gone.getAttribute("data-id");
   const deleted = await page.request.delete(`${url}v1/files/${id}`, { headers: { Authorization: `Bearer ${team}` } });

@@ -4,7 +4,7 @@ import { Api } from "./api.js";
 import { find, show } from "./dom.js";
 import { fileMade, loadFiles, startFiles } from "./files.js";
 import { ask } from "./question.js";
-import { sending, startSending, uploadCancelled } from "./sending.js";
+import { pauseAll, sending, startSending, uploadCancelled } from "./sending.js";
 import { loadSpace, startSpace } from "./space.js";
 import { loadUploads, startUploads } from "./uploads.js";
 
@@ -32,17 +32,23 @@ async function start() {
   try {
     enter(key, await admitted(key));
   } catch (error) {
-    sessionStorage.removeItem(keyPlace);
-    askForKey(!key && error.status === 401 ? null : error);
+    if (error.status === 401) {
+      sessionStorage.removeItem(keyPlace);
+      askForKey(key ? error : null);
+    } else {
+      askForKey(error, () => location.reload());
+    }
   }
 }
 
-function askForKey(error) {
+// askForKey shows why there is need to, if there is more to say than that; and again as
+// a button, if a key may do later.
+function askForKey(error, again) {
   const section = find("#sign-in");
   const problem = find(".message", section);
   const field = find("#key");
   section.hidden = false;
-  show(problem, error);
+  show(problem, error, again);
   field.focus();
   find("form", section).addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -80,6 +86,7 @@ function enter(key, usage) {
 
 async function signOut() {
   if (sending() && !await ask("Sign out?", "Files are being sent. They can go on after you sign in again, with the same files.", "Sign out", "Stay")) return;
+  pauseAll();
   sessionStorage.removeItem(keyPlace);
   location.reload(); // nothing of the project stays behind
 }
