@@ -14,6 +14,7 @@ import (
 	"uploadd/internal/blob"
 	"uploadd/internal/server"
 	"uploadd/internal/uploads"
+	"uploadd/web"
 )
 
 type serveCmd struct {
@@ -98,6 +99,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 	srv := server.NewHTTPServer(server.New(server.Config{
 		Authenticate: authenticate(gate),
 		Ready:        svc.Ready,
+		Page:         web.Routes(),
 		Log:          log,
 	}), log)
 

@@ -29,6 +29,8 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/access", "uploadd/internal/meta", "access defines what store it needs, as the domain does"},
 	{"uploadd/internal/access", "net/http", "keys have no wire"},
 	{"uploadd/internal/server", "uploadd/internal/access", "a handler holds an API that is cut down already"},
+	{"uploadd/internal/server", "uploadd/web", "a page is handed to the server, which knows none"},
+	{"uploadd/web", "uploadd/", "the page uses the API as any client does: over HTTP, from a browser"},
 	{"uploadd/internal/meta", "net/http", "records have no wire"},
 	{"uploadd/internal/meta", "uploadd/internal/blob", "records and bytes meet in the domain alone"},
 	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},

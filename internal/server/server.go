@@ -24,7 +24,10 @@ type Config struct {
 	Authenticate func(ctx context.Context, c Credentials) (Caller, error)
 	// Ready says whether the stores answer, for GET /readyz. nil is ready.
 	Ready func(ctx context.Context) error
-	Log   *slog.Logger // nil logs nothing
+	// Page is what is served for GET besides the API: handlers by their whole paths,
+	// which set the headers of their answers.
+	Page map[string]http.Handler
+	Log  *slog.Logger // nil logs nothing
 }
 
 // New returns the handler of all routes. Paths work with and without /v1: the
@@ -42,6 +45,12 @@ func New(c Config) http.Handler {
 	mux.Handle("/healthz", methods{"GET": s.json(s.health)})
 	mux.Handle("/readyz", methods{"GET": s.json(s.ready)})
 	mux.Handle("/openapi.json", methods{"GET": s.handle(openAPI)})
+	for path, h := range c.Page {
+		if path == "/" {
+			path = "/{$}" // and nothing below it
+		}
+		mux.Handle(path, methods{"GET": h})
+	}
 	mux.Handle("/", s.handle(unknown))
 	s.mux = mux
 	return s

@@ -1,0 +1,19 @@
+// A question before something that cannot be undone.
+
+import { button, find, h } from "./dom.js";
+
+// ask shows a question and yields whether the answer is yes.
+export function ask(title, text, yes, no = "Keep") {
+  const dialog = find("#question");
+  return new Promise((resolve) => {
+    const answer = (value) => () => dialog.close(value);
+    dialog.replaceChildren(
+      h("h2", { id: "question-title" }, title),
+      h("p", { id: "question-text" }, text),
+      h("div", { class: "buttons" }, button(no, answer(""), { autofocus: true }), button(yes, answer("yes"), { class: "danger" })));
+    dialog.setAttribute("aria-describedby", "question-text");
+    dialog.returnValue = "";
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.showModal();
+  });
+}
