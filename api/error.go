@@ -19,6 +19,9 @@ type Error struct {
 
 	// RetryAfter is in seconds; 0 sends no Retry-After. The SDKs cap it at 8.
 	RetryAfter int `json:"-"`
+	// ShouldRetry is the x-should-retry of the answer, "true" or "false", where
+	// the client saw one. It outweighs the status.
+	ShouldRetry string `json:"-"`
 	// RequestID is the x-request-id of the answer, where the client saw one.
 	RequestID string `json:"-"`
 

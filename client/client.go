@@ -1,6 +1,6 @@
 // Package client is the Uploads and Files API over HTTP: [Client] implements
-// [api.API] against uploadd, or against OpenAI for all but the extensions
-// (GetUpload, ListUploads, ListParts).
+// [api.API] against uploadd, or against OpenAI and Azure OpenAI for all but the
+// extensions (GetUpload, ListUploads, ListParts).
 //
 // An error the server answered with is an [*api.Error] again, so errors.Is
 // with api.ErrNotFound and its like holds as it does next to the domain. Any
@@ -8,7 +8,8 @@
 // cause. No error holds the key.
 //
 // This layer makes one attempt and retries nothing: a repeated AddPart is a
-// second Part, and only a caller knows whether its data can be read again.
+// second Part, and only a caller knows whether its data can be read again. The
+// package transfer is such a caller: it sends whole files.
 package client
 
 import (
@@ -36,13 +37,19 @@ type Config struct {
 	// HTTP makes the requests; nil is a client made for this one. Its
 	// CheckRedirect is not used: a redirect is never followed.
 	HTTP *http.Client
+	// APIVersion makes it a client of Azure OpenAI, where BaseURL is the
+	// resource's endpoint, such as https://name.openai.azure.com: the key is sent
+	// in the header api-key, and the version with each request. "v1" is the
+	// surface that has the paths of OpenAI, and no version.
+	APIVersion string
 	// Organization and Project are sent to OpenAI in their headers; "" is not.
 	Organization, Project string
 }
 
 // Client implements [api.API] over HTTP. It is safe for concurrent use.
 type Client struct {
-	base   string // no slash at its end
+	base   string     // no slash at its end
+	query  url.Values // of every request
 	key    string
 	header http.Header // of every request
 	http   *http.Client
@@ -66,8 +73,14 @@ func New(cfg Config) (*Client, error) {
 		return nil, errors.New("client: base URL: a user, a query or a fragment has no use in it")
 	}
 	header := http.Header{"User-Agent": {"uploadd-client"}}
+	keyHeader, keyPrefix := "Authorization", "Bearer "
+	var query url.Values
+	if cfg.APIVersion != "" {
+		keyHeader, keyPrefix = "Api-Key", ""
+		u.Path, query = azure(u.Path, cfg.APIVersion)
+	}
 	for _, h := range []struct{ name, prefix, value string }{
-		{"Authorization", "Bearer ", cfg.Key},
+		{keyHeader, keyPrefix, cfg.Key},
 		{"OpenAI-Organization", "", cfg.Organization},
 		{"OpenAI-Project", "", cfg.Project},
 	} {
@@ -85,8 +98,23 @@ func New(cfg Config) (*Client, error) {
 	// The API does not redirect. What does is a mistaken address or somebody
 	// in between, and neither is to see the key or the data.
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: strings.TrimRight(u.String(), "/"), key: cfg.Key, header: header, http: &hc}, nil
+	return &Client{base: strings.TrimRight(u.String(), "/"), query: query, key: cfg.Key, header: header, http: &hc}, nil
 }
+
+// azure returns the path of Azure OpenAI's API below an endpoint's, which may
+// have it already, and the query of every request.
+func azure(path, version string) (string, url.Values) {
+	path = strings.TrimRight(path, "/")
+	path = strings.TrimSuffix(strings.TrimSuffix(path, "/v1"), "/openai") + "/openai"
+	if version == "v1" {
+		return path + "/v1", nil
+	}
+	return path, url.Values{"api-version": {version}}
+}
+
+// BaseURL is the server's address, without a slash at its end: what Config has,
+// or for Azure OpenAI the address of the API there.
+func (c *Client) BaseURL() string { return c.base }
 
 // String names the server, and keeps the key out of whatever prints a Client.
 func (c *Client) String() string { return "client of " + c.base }
@@ -94,14 +122,22 @@ func (c *Client) String() string { return "client of " + c.base }
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
+// CloseIdle closes the connections that no request is using. Those of a caller's
+// own Config.HTTP are among them.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
 // newTransport bounds every wait but those for bytes to flow, which may take
-// as long as the data is long: the context bounds these.
+// as long as the data is long: the context bounds these. It speaks HTTP/1.1,
+// which gives each Part a connection of its own: over HTTP/2 all of them would
+// share the window of one, and cost a frame every 16 KiB.
 func newTransport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
+		Protocols:              protocols,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		ResponseHeaderTimeout:  10 * time.Minute, // a completion with an md5 reads the whole File

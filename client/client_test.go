@@ -182,8 +182,10 @@ func TestErrors(t *testing.T) {
 				t.Fatalf("%T: %v", err, err)
 			}
 			tt.want.Status, tt.want.RetryAfter, tt.want.RequestID = tt.status, 3, "req_1"
-			if *e != tt.want {
-				t.Errorf("got  %#v\nwant %#v", *e, tt.want)
+			got := api.Error{Status: e.Status, Message: e.Message, Type: e.Type, Param: e.Param, Code: e.Code,
+				RetryAfter: e.RetryAfter, ShouldRetry: e.ShouldRetry, RequestID: e.RequestID}
+			if got != tt.want {
+				t.Errorf("got  %#v\nwant %#v", got, tt.want)
 			}
 			for _, kind := range tt.is {
 				if !errors.Is(err, kind) {

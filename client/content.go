@@ -32,9 +32,43 @@ func (c *Client) OpenFile(ctx context.Context, id string) (api.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &content{ctx: ctx, c: c, path: path, file: file}
+	f := &content{ctx: ctx, c: c, path: path, file: file, end: file.Bytes}
 	f.crcKnown = file.Bytes == 0 // that of nothing is 0
 	return f, nil
+}
+
+// ErrNoRanges is that the server sends a File only as a whole.
+var ErrNoRanges = errors.New("client: the server knows no ranges")
+
+// Range is some of the bytes of a File. A Read ends with io.EOF behind the last
+// of them, and with another error if the body ends anywhere else.
+type Range struct {
+	io.ReadCloser
+	// ETag tells one content from another; "" where the server does not.
+	ETag string
+	// CRC32C is that of the whole File, if CRCKnown.
+	CRC32C   uint32
+	CRCKnown bool
+}
+
+// OpenRange asks for the bytes of file from one offset up to another, by one
+// request that ctx covers until Close. file is what GetFile returned.
+//
+// Errors: those of OpenFile; [ErrNoRanges], unless it is the whole File that is
+// asked for.
+func (c *Client) OpenRange(ctx context.Context, file *api.File, from, to int64) (*Range, error) {
+	if from < 0 || from >= to || to > file.Bytes {
+		return nil, fmt.Errorf("client: file %s has no bytes %d to %d", file.ID, from, to)
+	}
+	path, err := idPath("/files/", file.ID, "/content")
+	if err != nil {
+		return nil, err
+	}
+	f := &content{ctx: ctx, c: c, path: path, file: file, off: from, end: to}
+	if err := f.open(); err != nil {
+		return nil, f.fail(err)
+	}
+	return &Range{f, f.etag, f.crc, f.crcKnown}, nil
 }
 
 var errChanged = errors.New("the server sends other content than before")
@@ -45,6 +79,7 @@ type content struct {
 	c    *Client
 	path string
 	file *api.File
+	end  int64 // where reading ends: the size of file, or less for a range
 
 	off    int64 // of the next Read
 	closed bool
@@ -103,8 +138,8 @@ func (f *content) Read(p []byte) (int, error) {
 	switch {
 	case f.closed:
 		return 0, fs.ErrClosed
-	case f.off >= f.file.Bytes:
-		return 0, f.end()
+	case f.off >= f.end:
+		return 0, f.finish()
 	case len(p) == 0:
 		return 0, nil
 	}
@@ -114,9 +149,9 @@ func (f *content) Read(p []byte) (int, error) {
 			return 0, f.fail(err)
 		}
 	}
-	n, err := f.body.Read(p[:min(int64(len(p)), f.file.Bytes-f.off)])
+	n, err := f.body.Read(p[:min(int64(len(p)), f.end-f.off)])
 	f.add(p[:n])
-	if err == nil || err == io.EOF && f.off == f.file.Bytes {
+	if err == nil || err == io.EOF && f.off == f.end {
 		return n, nil // the Read after this one looks at the end
 	}
 	return n, f.broken(err)
@@ -137,13 +172,13 @@ func (f *content) add(p []byte) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// end is what a Read at the end returns: io.EOF only when the body ended there
-// too, and what was received is what the server says it has stored.
-func (f *content) end() error {
-	if f.body != nil && f.at == f.file.Bytes {
+// finish is what a Read at the end returns: io.EOF only when the body ended
+// there too, and what was received is what the server says it has stored.
+func (f *content) finish() error {
+	if f.body != nil && f.at == f.end {
 		n, err := io.ReadFull(f.body, make([]byte, 1))
 		if n > 0 {
-			err = f.fail(errors.New("more bytes than the File has"))
+			err = f.fail(errors.New("more bytes than the File has, or than were asked for"))
 		} else if err != io.EOF {
 			err = f.broken(err)
 		}
@@ -165,7 +200,7 @@ func (f *content) fail(err error) error {
 
 // broken is fail for a body that ended where it should not.
 func (f *content) broken(err error) error {
-	return f.fail(fmt.Errorf("broke off at byte %d of %d: %w", f.off, f.file.Bytes, cut(err)))
+	return f.fail(fmt.Errorf("broke off at byte %d of %d: %w", f.off, f.end, cut(err)))
 }
 
 // cut makes the error of a body io.ErrUnexpectedEOF, whatever way it broke,
@@ -189,8 +224,13 @@ func (f *content) open() error {
 	req.Header.Set("Accept", "application/octet-stream")
 	// Else the transport asks for gzip, and length and ranges are those of that.
 	req.Header.Set("Accept-Encoding", "identity")
-	if f.off > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", f.off))
+	part := f.end < f.file.Bytes
+	if part || f.off > 0 {
+		last := "" // as some servers know no other
+		if part {
+			last = fmt.Sprint(f.end - 1)
+		}
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", f.off, last))
 		if f.etag != "" && !strings.HasPrefix(f.etag, "W/") {
 			req.Header.Set("If-Range", f.etag)
 		}
@@ -200,7 +240,11 @@ func (f *content) open() error {
 		return err
 	}
 	err = f.check(resp)
-	if err == nil && resp.StatusCode == http.StatusOK && f.off > 0 {
+	switch whole := resp.StatusCode == http.StatusOK; {
+	case err != nil || !whole:
+	case part:
+		err = ErrNoRanges
+	case f.off > 0:
 		// The server knows no ranges. Slow, but right.
 		if _, err = io.CopyN(io.Discard, resp.Body, f.off); err != nil {
 			err = cut(err)
@@ -214,8 +258,8 @@ func (f *content) open() error {
 	return nil
 }
 
-// check refuses an answer whose body is not that of this File from f.off on,
-// or of the same content as the body before.
+// check refuses an answer whose body is not that of this File from f.off on up
+// to f.end, or of the same content as the body before.
 func (f *content) check(resp *http.Response) error {
 	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return fmt.Errorf("the server sends the bytes encoded as %q", e)
@@ -224,9 +268,9 @@ func (f *content) check(resp *http.Response) error {
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusPartialContent:
-		length -= f.off
+		length = f.end - f.off
 		got := resp.Header.Get("Content-Range")
-		want := fmt.Sprintf("bytes %d-%d/", f.off, f.file.Bytes-1)
+		want := fmt.Sprintf("bytes %d-%d/", f.off, f.end-1)
 		if got != fmt.Sprint(want, f.file.Bytes) && got != want+"*" {
 			return fmt.Errorf("asked for %s%d, the server sends %q", want, f.file.Bytes, got)
 		}

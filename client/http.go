@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"uploadd/api"
 )
@@ -57,6 +58,12 @@ func doID[RESP any](ctx context.Context, c *Client, method, before, id, after st
 // request makes a request with the headers that all have.
 func (c *Client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
 	target := c.base + path
+	for name, values := range c.query {
+		if query == nil {
+			query = url.Values{}
+		}
+		query[name] = values
+	}
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
@@ -115,11 +122,31 @@ func (c *Client) refusal(resp *http.Response) *api.Error {
 	default:
 		e = api.Errorf(kind, "", "The server answered %s: %s", status, quote(raw))
 	}
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		e.RetryAfter = s
-	}
+	e.RetryAfter = retryAfter(resp.Header)
+	e.ShouldRetry = resp.Header.Get("X-Should-Retry")
 	e.RequestID = resp.Header.Get("X-Request-Id")
 	return e
+}
+
+// retryAfter is how many seconds a server asks to be left alone for, rounded
+// up; 0 for not saying so. OpenAI may say it in milliseconds.
+func retryAfter(h http.Header) int {
+	if ms, err := strconv.Atoi(h.Get("Retry-After-Ms")); err == nil && ms > 0 {
+		return (ms + 999) / 1000
+	}
+	value := h.Get("Retry-After")
+	if s, err := strconv.Atoi(value); err == nil {
+		return max(s, 0)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date")) // by the clock that at is by
+	if err != nil {
+		now = time.Now()
+	}
+	return max(int(at.Sub(now)/time.Second), 0)
 }
 
 // fromEnvelope decodes {"error":{...}}; nil when raw is something else.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"uploadd/internal/server"
 )
 
 // debugFlags are of the listener for those who look after the server.
@@ -34,7 +36,7 @@ func (f debugFlags) startDebug(log *slog.Logger) (stop func() error, err error) 
 		return nil, fmt.Errorf("--debug-listen: %w", err)
 	}
 	srv := &http.Server{
-		Handler:           debugHandler(),
+		Handler:           http.HandlerFunc(serveDebug),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -45,6 +47,17 @@ func (f debugFlags) startDebug(log *slog.Logger) (stop func() error, err error) 
 	}()
 	log.Info("profiles are served", "url", fmt.Sprintf("http://%s/debug/pprof/", listener.Addr()))
 	return srv.Close, nil
+}
+
+// serveDebug serves the programs of this machine. A page in a browser could name this
+// listener by a name of its own, or make it take a profile.
+func serveDebug(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if !server.FromThisMachine(r) {
+		http.Error(w, "this listener is for the programs of its own machine", http.StatusForbidden)
+		return
+	}
+	debugHandler().ServeHTTP(w, r)
 }
 
 // debugHandler has the profiles that net/http/pprof also puts on the default mux,

@@ -37,7 +37,7 @@ func (c *createKeyCmd) Run(env *environment) error {
 	if strings.ContainsFunc(c.Name, func(r rune) bool { return !strconv.IsPrint(r) }) || len(c.Name) > 200 {
 		return errors.New("--name: take up to 200 bytes that can be printed")
 	}
-	st, err := c.openForChange(env.ctx)
+	st, err := c.openOrMake(env.ctx)
 	if err != nil {
 		return err
 	}

@@ -83,6 +83,7 @@ type eventLine struct {
 	By      string `json:"by"`
 	Action  string `json:"action"`
 	Object  string `json:"object"`
+	Detail  string `json:"detail"`
 }
 
 func (c *auditCmd) Run(env *environment) error {
@@ -106,13 +107,13 @@ func (c *auditCmd) Run(env *environment) error {
 			if by == "" {
 				by = "-" // the command line, or a server without keys
 			}
-			lines = append(lines, eventLine{time.Unix(e.At, 0).UTC().Format(time.RFC3339), e.Project, by, e.Action, e.Object})
+			lines = append(lines, eventLine{time.Unix(e.At, 0).UTC().Format(time.RFC3339), e.Project, by, e.Action, e.Object, e.Detail})
 		}
 	}
-	return table(env.stdout, c.JSON, lines, "AT\tPROJECT\tBY\tACTION\tOBJECT",
+	return table(env.stdout, c.JSON, lines, "AT\tPROJECT\tBY\tACTION\tOBJECT\tDETAIL",
 		func(l *eventLine) any { return l },
 		func(l *eventLine) string {
-			return strings.Join([]string{l.At, l.Project, l.By, l.Action, l.Object}, "\t")
+			return strings.Join([]string{l.At, l.Project, l.By, l.Action, l.Object, l.Detail}, "\t")
 		})
 }
 

@@ -24,7 +24,7 @@ type serveCmd struct {
 	MaxPart   size          `default:"64MiB" placeholder:"SIZE" help:"The largest Part (${default})."`
 	MaxUpload size          `default:"8GiB" placeholder:"SIZE" help:"The largest Upload (${default})."`
 	MaxFile   size          `default:"512MiB" placeholder:"SIZE" help:"The largest File of a single POST /v1/files (${default})."`
-	LogFormat string        `default:"text" enum:"text,json" help:"How to log requests, to standard error: text or json (${default})."`
+	LogFormat string        `default:"json" enum:"text,json" help:"How to log requests, to standard error: text or json (${default})."`
 	Quiet     bool          `short:"q" help:"Log errors only."`
 	tlsFlags
 	debugFlags

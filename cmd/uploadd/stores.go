@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
@@ -31,9 +32,21 @@ type stores struct {
 	lock  *os.File // nil when opened beside a server
 }
 
+// shortly is how long to wait for commands that have the data directory for a moment.
+const shortly = 5 * time.Second
+
 // open opens the data directory, makes it where it is missing, and locks it: a
 // second server on the same directory is refused.
 func (d dataFlag) open(ctx context.Context) (*stores, error) {
+	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
+		st, err := d.tryOpen(ctx)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) || ctx.Err() != nil {
+			return st, err
+		}
+	}
+}
+
+func (d dataFlag) tryOpen(ctx context.Context) (*stores, error) {
 	dir, err := filepath.Abs(d.Data)
 	if err != nil {
 		return nil, err
@@ -115,22 +128,41 @@ func (d dataFlag) openBeside(records func(path string) (*meta.Store, error)) (*s
 	return openStores(dir, records)
 }
 
-// openForChange opens the data directory for a small change of the records: by
-// itself, or beside the server that has it.
+// openForChange opens a data directory that exists for a small change of the records:
+// by itself, or beside the server that has it.
 func (d dataFlag) openForChange(ctx context.Context) (*stores, error) {
-	st, err := d.open(ctx)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return d.openBeside(func(path string) (*meta.Store, error) {
-			// Of another version it must not be brought to ours under the server's feet.
-			if same, err := meta.OpenSQLiteReadOnly(path); err != nil {
-				return nil, err
-			} else if err := same.Close(); err != nil {
-				return nil, err
-			}
-			return meta.OpenSQLite(ctx, path)
-		})
+	if _, err := os.Stat(database(d.Data)); errors.Is(err, fs.ErrNotExist) {
+		dir, err := filepath.Abs(d.Data)
+		return nil, errors.Join(fmt.Errorf("%s %w: name the server's directory with --data", dir, errNoData), err)
 	}
-	return st, err
+	return d.openOrMake(ctx)
+}
+
+// openOrMake is openForChange, and makes a directory that does not exist.
+func (d dataFlag) openOrMake(ctx context.Context) (st *stores, err error) {
+	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
+		if st, err = d.tryOpen(ctx); errors.Is(err, syscall.EWOULDBLOCK) {
+			st, err = d.openBeside(besideServer(ctx))
+		}
+		// Another command may be making the directory just now.
+		making := errors.Is(err, errNoData) || errors.Is(err, meta.ErrVersion)
+		if !making || time.Now().After(end) || ctx.Err() != nil {
+			return st, err
+		}
+	}
+}
+
+// besideServer opens a database that a server may have. One of another version must
+// not be brought to ours under the server's feet.
+func besideServer(ctx context.Context) func(path string) (*meta.Store, error) {
+	return func(path string) (*meta.Store, error) {
+		if same, err := meta.OpenSQLiteReadOnly(path); err != nil {
+			return nil, err
+		} else if err := same.Close(); err != nil {
+			return nil, err
+		}
+		return meta.OpenSQLite(ctx, path)
+	}
 }
 
 // openForReading opens the data directory, beside a server if there is one.

@@ -46,6 +46,7 @@ type Event struct {
 	Key     string // the id of the key that did it, "" for the command line
 	Action  string // key.create, key.revoke, project.limits, file.delete
 	Object  string // the id or name of what it was done to
+	Detail  string // what it was made to be: scopes, end and limits
 }
 
 // fresh is how long a look at a key holds: so long a revoked one may still be let

@@ -60,7 +60,7 @@ func (s *Store) DeleteFile(ctx context.Context, by uploads.Caller, id string, no
 		if err := dropFile(ctx, q, id, due); err != nil {
 			return err
 		}
-		return note(ctx, q, now, by, "file.delete", id)
+		return note(ctx, q, now, by, "file.delete", id, "")
 	})
 }
 

@@ -3,7 +3,9 @@ package meta
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"io/fs"
+	"strings"
 
 	"uploadd/internal/access"
 	"uploadd/internal/uploads"
@@ -35,7 +37,7 @@ func (s *Store) CreateKey(ctx context.Context, k *access.Key, l uploads.Limits) 
 		if err != nil {
 			return err
 		}
-		return note(ctx, q, k.CreatedAt, uploads.Caller{Project: k.Project}, "key.create", k.ID)
+		return note(ctx, q, k.CreatedAt, uploads.Caller{Project: k.Project}, "key.create", k.ID, fmt.Sprintf("scopes=%s expires_at=%d %s", k.Scopes, k.ExpiresAt, describe(l)))
 	})
 }
 
@@ -65,7 +67,7 @@ func (s *Store) RevokeKey(ctx context.Context, id string, now int64) error {
 		if err := change(ctx, q, fs.ErrNotExist, `UPDATE keys SET revoked_at = $2 WHERE id = $1`, id, now); err != nil {
 			return err
 		}
-		return note(ctx, q, now, uploads.Caller{Project: k.Project}, "key.revoke", id)
+		return note(ctx, q, now, uploads.Caller{Project: k.Project}, "key.revoke", id, "")
 	})
 }
 
@@ -92,23 +94,37 @@ func (s *Store) SetLimits(ctx context.Context, project string, now int64, set fu
 		if err != nil {
 			return err
 		}
-		return note(ctx, q, now, uploads.Caller{Project: project}, "project.limits", project)
+		return note(ctx, q, now, uploads.Caller{Project: project}, "project.limits", project, describe(l))
 	})
 }
 
 // note writes into the audit log, in the transaction of what it notes.
-func note(ctx context.Context, q querier, at int64, by uploads.Caller, action, object string) error {
-	_, err := q.exec(ctx, `INSERT INTO audit (at, project, key_id, action, object) VALUES ($1, $2, $3, $4, $5)`,
-		at, by.Project, by.Key, action, object)
+func note(ctx context.Context, q querier, at int64, by uploads.Caller, action, object, detail string) error {
+	_, err := q.exec(ctx, `INSERT INTO audit (at, project, key_id, action, object, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
+		at, by.Project, by.Key, action, object, detail)
 	return err
+}
+
+// describe writes limits for the audit log.
+func describe(l uploads.Limits) string {
+	var parts []string
+	for _, of := range []struct {
+		name  string
+		limit int64
+	}{{"max_bytes", l.Bytes}, {"max_files", l.Files}, {"max_uploads", l.Uploads}, {"max_requests", l.Requests}} {
+		if of.limit != uploads.Unlimited {
+			parts = append(parts, fmt.Sprintf("%s=%d", of.name, of.limit))
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 // Events returns what the audit log holds of a project, or of all for "", after
 // the event with the sequence after.
 func (s *Store) Events(ctx context.Context, project string, after int64, limit int) ([]access.Event, error) {
-	rows, err := s.read.query(ctx, `SELECT seq, at, project, key_id, action, object FROM audit
+	rows, err := s.read.query(ctx, `SELECT seq, at, project, key_id, action, object, detail FROM audit
 		WHERE seq > $2 AND $1 IN ('', project) ORDER BY seq LIMIT $3`, project, after, limit)
 	return all(func(rows *sql.Rows, e *access.Event) error {
-		return rows.Scan(&e.Seq, &e.At, &e.Project, &e.Key, &e.Action, &e.Object)
+		return rows.Scan(&e.Seq, &e.At, &e.Project, &e.Key, &e.Action, &e.Object, &e.Detail)
 	}, rows, err)
 }

@@ -104,36 +104,6 @@ func verifyDurable(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-// OpenSQLiteReadOnly opens the database for reading beside the server that
-// writes it. Writes fail.
-func OpenSQLiteReadOnly(path string) (*Store, error) {
-	db, err := openSQLite(path, "query_only(ON)")
-	if err != nil {
-		return nil, err
-	}
-	if err := verifyVersion(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
-	}
-	return &Store{read: &statements{prepare: db.PrepareContext}, write: refuser{}, ping: db.PingContext, close: db.Close}, nil
-}
-
-// verifyVersion refuses a schema that is not this program's, which only a server
-// brings up to date.
-func verifyVersion(db *sql.DB) error {
-	steps, err := fs.Glob(sqliteSchema, "sqlite/*.sql")
-	if err != nil {
-		return err
-	}
-	var have int
-	if err := db.QueryRow(`SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1`).Scan(&have); err != nil {
-		return err
-	}
-	if have != len(steps) {
-		return fmt.Errorf("the database has version %d, and this program reads version %d: start its server once, or use the program that made it", have, len(steps))
-	}
-	return nil
-}
-
 func openSQLite(path string, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{"_pragma": append(pragmas, "busy_timeout(10000)", "temp_store(MEMORY)")}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String())
@@ -145,15 +115,6 @@ func openSQLite(path string, pragmas ...string) (*sql.DB, error) {
 	db.SetMaxIdleConns(conns)
 	return db, nil
 }
-
-// refuser is the writer of a database opened for reading.
-type refuser struct{}
-
-func (refuser) write(context.Context, func(querier) error) error {
-	return errors.New("the database is open for reading only")
-}
-
-func (r refuser) free(ctx context.Context, do func(querier) error) error { return r.write(ctx, do) }
 
 // migrate applies the steps that are missing, each in a transaction of its own.
 func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, schema embed.FS, dir string) error {

@@ -25,6 +25,7 @@ type body struct {
 	done   bool // read to its end, or failed
 	failed error
 
+	end    time.Time // by when all must have come; zero for no limit
 	window time.Time // when the present rate period began
 	before int64     // bytes read by then
 }
@@ -44,7 +45,7 @@ func (b *body) Read(p []byte) (int, error) {
 		}
 		b.window, b.before = now, b.n
 	}
-	setDeadline(b.control.SetReadDeadline, stepTimeout)
+	setDeadline(b.control.SetReadDeadline, b.patience(now))
 	n, err := b.during(func() (int, error) { return b.ReadCloser.Read(p) })
 	b.n += int64(n)
 	switch {
@@ -55,11 +56,19 @@ func (b *body) Read(p []byte) (int, error) {
 		// leaves; a deadline would look to it as if it had.
 		setDeadline(b.control.SetReadDeadline, 0)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = b.fail(api.Errorf(api.ErrTimeout, "", "Nothing of the body came in for %d seconds.", int(stepTimeout.Seconds())))
+		err = b.fail(api.Errorf(api.ErrTimeout, "", "Nothing of the body came in for %d seconds.", int(time.Since(now).Seconds())))
 	default:
 		err = b.fail(api.Errorf(api.ErrInvalid, "", "The body breaks off after %d bytes.", b.n).Because(err))
 	}
 	return n, err
+}
+
+// patience is how long the next bytes may take.
+func (b *body) patience(now time.Time) time.Duration {
+	if b.end.IsZero() {
+		return stepTimeout
+	}
+	return min(stepTimeout, max(b.end.Sub(now), time.Nanosecond)) // 0 would be for ever
 }
 
 func (b *body) fail(err error) error {

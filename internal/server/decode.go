@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -46,9 +47,21 @@ func decode(r *http.Request, limit int64) (*object, error) {
 			return nil, api.Errorf(api.ErrUnsupportedMedia, "", "Unsupported Content-Type '%.100s'. Send 'application/json'.", ct)
 		}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, smallJSON+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(body) > smallJSON && limit > smallJSON {
+		done, err := largeBody(r)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		rest, err := io.ReadAll(io.LimitReader(r.Body, limit+1-int64(len(body))))
+		if err != nil {
+			return nil, err
+		}
+		body = append(body, rest...)
 	}
 	if int64(len(body)) > limit {
 		return nil, api.Errorf(api.ErrTooLarge, "", "The body is larger than the maximum of %d bytes.", limit)
@@ -61,6 +74,34 @@ func decode(r *http.Request, limit int64) (*object, error) {
 		return nil, err
 	}
 	return o, nil
+}
+
+const (
+	// smallJSON is how much of a body is read without asking, in bytes.
+	smallJSON = 64 << 10
+	// Larger ones are held in memory whole, some MiB each. So there are few at a
+	// time, for not too long, and more wait a little.
+	largeJSONs    = 8
+	largeJSONTime = 20 * time.Second
+	largeJSONWait = 2 * time.Second
+)
+
+var largeJSON = make(chan struct{}, largeJSONs)
+
+// largeBody waits until a large body may be read, and has it come soon. The caller
+// calls done once it is no longer needed.
+func largeBody(r *http.Request) (done func(), err error) {
+	select {
+	case largeJSON <- struct{}{}:
+	case <-time.After(largeJSONWait):
+		return nil, api.Errorf(api.ErrUnavailable, "", "Too many requests with a large body are under way.").WithRetryAfter(1)
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	if b, ok := r.Body.(*body); ok {
+		b.end = time.Now().Add(largeJSONTime)
+	}
+	return func() { <-largeJSON }, nil
 }
 
 // checkEncoding refuses compressed bodies: what is stored is what is sent.

@@ -74,6 +74,9 @@ func (c *refusingConn) Write(p []byte) (int, error) {
 func refusalOf(plain []byte) (status int, reason string, ok bool) {
 	head, text, ended := bytes.Cut(plain, []byte("\r\n\r\n"))
 	code, isHTTP := bytes.CutPrefix(head, []byte("HTTP/1.1 "))
+	if !isHTTP { // what speaks no TLS where it has to
+		code, isHTTP = bytes.CutPrefix(head, []byte("HTTP/1.0 "))
+	}
 	if !isHTTP || !ended || len(code) < 3 {
 		return 0, "", false
 	}

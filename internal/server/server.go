@@ -181,7 +181,7 @@ func (s *server) stream(method string, do func(api.API, http.ResponseWriter, *ht
 // demandTLS tells browsers to come by HTTPS from now on. The names of a machine for
 // itself are left out: they stand for every server on it, whatever the port.
 func demandTLS(h http.Header, host string) {
-	if strings.Contains(host, ".") {
+	if strings.Contains(host, ".") && !namesLoopback(host) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }

@@ -91,13 +91,10 @@ func quotaError(e *QuotaError) error {
 		e.Account.Kind, l.Bytes)
 }
 
-// room asks how many bytes of a new File the caller may still store, before any of
-// them is read. The transaction that records the File asks again.
-func (t *tenant) room(ctx context.Context) (int64, *Account, error) {
-	accounts, err := t.Meta.Accounts(ctx, t.caller)
-	if err != nil {
-		return 0, nil, storeError(err)
-	}
+// room is how many bytes of a new File the accounts have room for, and of which of
+// them there is the least. It is asked before any byte is read; the transaction that
+// records the File asks again.
+func room(accounts []Account) (int64, *Account, error) {
 	room, least := int64(Unlimited), &Account{}
 	for i := range accounts {
 		a := &accounts[i]

@@ -10,11 +10,16 @@ import (
 )
 
 func (t *tenant) CreateFile(ctx context.Context, data io.Reader, describe func() (api.CreateFileRequest, error)) (*api.File, error) {
-	room, account, err := t.room(ctx)
+	flight, accounts, err := t.fly(ctx)
 	if err != nil {
 		return nil, err
 	}
-	src := &measured{r: data, limit: min(t.MaxFile, room), tooLong: func(limit int64) error {
+	defer flight.end()
+	room, account, err := room(accounts)
+	if err != nil {
+		return nil, err
+	}
+	src := &measured{r: data, flight: flight, limit: min(t.MaxFile, room), tooLong: func(limit int64) error {
 		if limit < t.MaxFile {
 			return quotaError(&QuotaError{*account, "bytes"})
 		}

@@ -21,7 +21,12 @@ func (t *tenant) AddPart(ctx context.Context, uploadID string, data io.Reader) (
 	if now := t.now(); status(u, now) != api.StatusPending {
 		return nil, stateError(u, now, pendingOnly)
 	}
-	src := &measured{r: data, limit: min(t.MaxPart, u.Bytes), tooLong: func(limit int64) error {
+	flight, _, err := t.fly(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer flight.end()
+	src := &measured{r: data, flight: flight, limit: min(t.MaxPart, u.Bytes), tooLong: func(limit int64) error {
 		if limit == t.MaxPart {
 			return api.Errorf(api.ErrTooLarge, "data", "The part is larger than the maximum of %d bytes.", limit).
 				WithCode(api.CodePartTooLarge)
@@ -124,6 +129,7 @@ type measured struct {
 	r       io.Reader
 	limit   int64
 	tooLong func(limit int64) error
+	flight  *flight
 	md5     *partMD5 // nil: nobody wants it
 	blockSums
 }
@@ -132,6 +138,9 @@ func (m *measured) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	if m.size+int64(n) > m.limit {
 		return 0, m.tooLong(m.limit)
+	}
+	if ferr := m.flight.add(int64(n)); ferr != nil {
+		return 0, ferr
 	}
 	m.Write(p[:n])
 	m.md5.Write(p[:n])

@@ -58,12 +58,13 @@ type Config struct {
 }
 
 // Service keeps Uploads and Files in its stores. It has no state of its own
-// besides reserved keys, and MD5s that it could read again: any number may work on
-// the same stores.
+// besides reserved keys, MD5s that it could read again, and a count of what is on its
+// way: any number may work on the same stores.
 type Service struct {
 	Config
-	keys *keyring
-	md5s *runningMD5s
+	keys    *keyring
+	md5s    *runningMD5s
+	flights *flights
 }
 
 // New returns a Service. The caller runs [Service.Janitor] beside it.
@@ -81,9 +82,10 @@ func New(c Config) *Service {
 		c.Now = systemClock(c.Log).Now
 	}
 	return &Service{
-		Config: c,
-		keys:   &keyring{meta: c.Meta, now: c.Now, lease: c.Lease},
-		md5s:   &runningMD5s{wanted: map[string]bool{}, uploads: map[string]*runningMD5{}},
+		Config:  c,
+		keys:    &keyring{meta: c.Meta, now: c.Now, lease: c.Lease},
+		md5s:    &runningMD5s{wanted: map[string]bool{}, uploads: map[string]*runningMD5{}},
+		flights: &flights{bytes: map[string]int64{}},
 	}
 }
 

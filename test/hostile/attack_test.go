@@ -51,14 +51,14 @@ const slowForm = "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nAuthorization: B
 // attacker is the process that keeps as many connections as it can, until its
 // input ends. Then it tells how many there were.
 func attacker(attack string) {
-	fields := strings.SplitN(attack, "|", 6) // kind, source, address, file, number, pause
+	fields := strings.SplitN(attack, "|", 7) // kind, source, address, file, number, pause, key
 	var n int
 	fmt.Sscan(fields[4], &n)
 	again, err := time.ParseDuration(fields[5])
 	if err != nil {
 		panic(err)
 	}
-	beginning := slowness[fields[0]](fields[3])
+	beginning := strings.ReplaceAll(slowness[fields[0]](fields[3]), "Bearer slow", "Bearer "+fields[6])
 	local := &net.TCPAddr{IP: net.ParseIP(fields[1])}
 	dialer := &net.Dialer{LocalAddr: local, Timeout: 10 * time.Second, Control: smallBuffers}
 	var open, opened, cut, refused atomic.Int64
@@ -122,6 +122,7 @@ func slow(conn net.Conn, beginning string, idle bool) {
 // attackers are processes of slow clients.
 type attackers struct {
 	t     *testing.T
+	key   string
 	stop  sync.Once
 	procs []*attackProc
 }
@@ -141,7 +142,7 @@ func (a *attackers) attack(kind, address, file string, n int) {
 	for ; n > 0; n -= perProcess {
 		source := fmt.Sprintf("127.0.1.%d", 1+len(a.procs)/4) // an address has 28,000 ports
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%s|%s|%d|%s", attackEnv, kind, source, address, file, min(n, perProcess), *slowPause))
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%s|%s|%d|%s|%s", attackEnv, kind, source, address, file, min(n, perProcess), *slowPause, a.key))
 		cmd.Stderr = a.t.Output()
 		in, err := cmd.StdinPipe()
 		if err != nil {

@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 // one attempt at each thing: where it fails, they were harmed.
 type honest struct {
 	s    *program.Server
+	key  string
 	size int64 // of a Part, in bytes
 
 	mu     sync.Mutex
@@ -51,7 +52,7 @@ func (h *honest) run(ctx context.Context, n int) {
 	for i := range n {
 		transport := &http.Transport{DisableKeepAlives: i%2 == 1, MaxIdleConnsPerHost: 1}
 		defer transport.CloseIdleConnections()
-		c, err := client.New(client.Config{BaseURL: h.s.URL + "/v1", Key: "honest", HTTP: &http.Client{Transport: transport}})
+		c, err := client.New(client.Config{BaseURL: h.s.URL + "/v1", Key: h.key, HTTP: &http.Client{Transport: transport}})
 		if err != nil {
 			h.note(0, err)
 			return
@@ -134,6 +135,20 @@ func live(ctx context.Context, a api.API, rnd io.Reader, size int64) error {
 		return fmt.Errorf("deleting: %w", err)
 	}
 	return nil
+}
+
+// newKey makes a key for a project that may ask as often as it likes.
+func newKey(t *testing.T, data, project string) string {
+	t.Helper()
+	code, key := program.Run(t.Context(), "keys", "create", "--data="+data, "--project="+project)
+	if code != 0 {
+		t.Fatalf("making a key: exit %d, %s", code, key)
+	}
+	if code, out := program.Run(t.Context(), "projects", "limit", "--data="+data, project, "--max-requests=none"); code != 0 {
+		t.Fatalf("taking the limit off: exit %d, %s", code, out)
+	}
+	lines := strings.Split(strings.TrimSpace(key), "\n")
+	return lines[len(lines)-1]
 }
 
 // memory is what a process holds, in bytes, now and at most, and its descriptors.

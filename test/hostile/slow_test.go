@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"uploadd/api"
+	"uploadd/client"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/program"
 )
@@ -27,18 +28,21 @@ var (
 const mostMemory = 512 << 20
 
 // Slow heads, bodies and readers, and idle connections: more of them than there
-// is room for, and coming back when they are cut off. Beside them the honest do
-// what they did before.
+// is room for, and coming back when they are cut off. Most have a key, of a project
+// of their own. Beside them the honest do what they did before.
 func TestSlowClients(t *testing.T) {
 	descriptors := max(768, *slowClients*3/8)
-	s := program.Start(t, program.Options{Under: []string{"prlimit", fmt.Sprintf("--nofile=%d:%d", descriptors, descriptors)}})
+	data := t.TempDir()
+	good, bad := newKey(t, data, "honest"), newKey(t, data, "slow")
+	s := program.Start(t, program.Options{Data: data, Under: []string{"prlimit", fmt.Sprintf("--nofile=%d:%d", descriptors, descriptors)}})
 	address := strings.TrimPrefix(s.URL, "http://")
-	large := uploadstest.Must(s.CreateFile(t.Context(), bytes.NewReader(make([]byte, 8<<20)), func() (api.CreateFileRequest, error) {
+	their := uploadstest.Must(client.New(client.Config{BaseURL: s.URL + "/v1", Key: bad}))(t)
+	large := uploadstest.Must(their.CreateFile(t.Context(), bytes.NewReader(make([]byte, 8<<20)), func() (api.CreateFileRequest, error) {
 		return api.CreateFileRequest{Filename: "large", Purpose: "user_data"}, nil
 	}))(t)
 
 	work := func(what string) {
-		h := &honest{s: s, size: 256 << 10}
+		h := &honest{s: s, key: good, size: 256 << 10}
 		ctx, cancel := context.WithTimeout(t.Context(), *slowTime)
 		defer cancel()
 		h.run(ctx, *honestOnes)
@@ -51,7 +55,7 @@ func TestSlowClients(t *testing.T) {
 	}
 	work("alone")
 
-	a := &attackers{t: t}
+	a := &attackers{t: t, key: bad}
 	defer a.end()
 	share := func(tenths int) int { return *slowClients * tenths / 22 }
 	a.attack("heads", address, "", share(8))

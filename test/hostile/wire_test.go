@@ -22,10 +22,11 @@ import (
 type wire struct {
 	*testing.T
 	address string
+	key     string
 }
 
 func newWire(t *testing.T, s *program.Server) wire {
-	return wire{t, strings.TrimPrefix(s.URL, "http://")}
+	return wire{t, strings.TrimPrefix(s.URL, "http://"), "any"}
 }
 
 // send sends a request: its first line, its headers, and a body.
@@ -34,7 +35,7 @@ func (w wire) send(line string, headers []string, body string) (*http.Response, 
 	conn := uploadstest.Must(net.Dial("tcp", w.address))(w.T)
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Minute))
-	head := append([]string{line, "Host: localhost", "Connection: close", "Authorization: Bearer any"}, headers...)
+	head := append([]string{line, "Host: localhost", "Connection: close", "Authorization: Bearer " + w.key}, headers...)
 	if body != "" {
 		head = append(head, fmt.Sprintf("Content-Length: %d", len(body)))
 	}
@@ -115,7 +116,10 @@ func TestPaths(t *testing.T) {
 // A request is what its first line says; headers for others change nothing.
 func TestForeignHeaders(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, program.Start(t, program.Options{}))
+	data := t.TempDir()
+	key := newKey(t, data, "one")
+	w := newWire(t, program.Start(t, program.Options{Data: data}))
+	w.key = key
 	for _, header := range []string{
 		"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X-Original-URL: /v1/nowhere", "X-Rewrite-URL: /v1/nowhere",
 		"X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: elsewhere", "X-Forwarded-Proto: https", "Forwarded: for=127.0.0.1;host=elsewhere", "X-Real-IP: ::1",

@@ -53,7 +53,7 @@ var inAccounts = []mutant{
 	{"a completion does not move what was reserved", "E2", metaUploads, "return h.letGo(ctx, q, charge{bytes: f.Bytes, files: 1})", "return charge{bytes: f.Bytes, files: 1}.to(ctx, q, h.project, h.key)", []string{tMeta, tUploads}},
 	{"a deleted file stays in the account", "E2", metaFiles, "return charge{bytes: -f.Bytes, files: -1}.to(ctx, q, f.Project, f.Key)", "_ = f\n\treturn nil", []string{tMeta, tUploads}},
 	{"who deletes is credited", "E2", metaFiles, "files: -1}.to(ctx, q, f.Project, f.Key)", `files: -1}.to(ctx, q, f.Project, "")`, []string{tMeta}},
-	{"deletions are not noted", "H4", metaFiles, `return note(ctx, q, now, by, "file.delete", id)`, "return nil", []string{tMeta}},
+	{"deletions are not noted", "H4", metaFiles, `return note(ctx, q, now, by, "file.delete", id, "")`, "return nil", []string{tMeta}},
 	{"the audit log is kept for ever", "E2", metaBin, "oldEvents+` LIMIT $2)`, before-auditedFor, limit)", "oldEvents+` LIMIT $2)`, before-2*auditedFor, limit)", []string{tMeta}},
 	{"parts of any project's upload are shown", "H1", metaUploads, "FROM uploads WHERE id = $1 AND project = $3)", "FROM uploads WHERE id = $1 AND $3 <> '')", []string{tMeta}},
 	{"parts of any project's file are shown", "H1", metaUploads, "FROM files WHERE id = $1 AND project = $2)", "FROM files WHERE id = $1 AND $2 <> '')", []string{tMeta}},

@@ -13,6 +13,7 @@ var inHostile = []mutant{
 	{"what net/http refuses is told in plain text", "I3", "internal/server/refusal.go", "status < 400 {", "status < 600 {", []string{tServer}},
 	{"OPTIONS * has an answer of net/http", "I3", "internal/server/listen.go", "DisableGeneralOptionsHandler: true", "DisableGeneralOptionsHandler: false", []string{tServer}},
 	{"the names of fields cost nothing", "F4", serverForm, "f.small += len(field.Name) + len(value)", "f.small += len(value)", []string{tHostile}},
+	{"any number of large bodies is held", "F4", "internal/server/decode.go", "case largeJSON <- struct{}{}:", "case make(chan struct{}, 1) <- struct{}{}:\n\t\treturn func() {}, nil", []string{tServer}},
 	{"the log quotes what clients send", "H5", "internal/server/exchange.go", `[]any{"err", known.Reason()}`, `[]any{"err", known.Message}`, []string{tHostile}},
 	{"the log holds paths as they are meant", "H5", "internal/server/exchange.go", "return cut((&url.URL{Path: u.Path}).EscapedPath())", "return cut(u.Path)", []string{tHostile}},
 	{"a range past 64 bits is none", "D1", "internal/server/files.go", "len(digits) > 18 {", "len(digits) > 99 {", []string{tServer}},

@@ -15,7 +15,7 @@ var inServer = []mutant{
 	{"Retry-After is not sent", "F1", serverError, `h.Set("Retry-After", strconv.Itoa(known.RetryAfter))`, "_ = strconv.Itoa(known.RetryAfter)", []string{tServer}},
 	{"an internal error is told to the client", "I3", serverError, `"Internal error. The request's id is %s.", x.id)`, `"Internal error: %s (%s).", err, x.id)`, []string{tServer}},
 	{"a final answer invites another try", "C2", serverError, "if final(known.Status) {", "if !final(known.Status) {", []string{tServer}},
-	{"no deadline is set for reading", "G4, M16", serverBody, "setDeadline(b.control.SetReadDeadline, stepTimeout)", "b.begun = true", []string{tServer}},
+	{"no deadline is set for reading", "G4, M16", serverBody, "setDeadline(b.control.SetReadDeadline, b.patience(now))", "b.begun = true", []string{tServer}},
 	{"no deadline is set for writing", "G4, M16", "internal/server/exchange.go", "{ setDeadline(x.control.SetWriteDeadline, stepTimeout) }", "{}", []string{tServer}},
 	{"digests are not compared", "B1", serverForm, "if err = f.digests.check(); err == nil {", "if f.digests != nil {", []string{tServer}},
 	{"digests of a field are not looked at", "B1", serverForm, "return f.digests.add(field.Header)", "return nil", []string{tServer}},

@@ -1,5 +1,6 @@
 // Package program builds uploadd once and runs it in processes of its own, for
-// the tests that use it from outside: kill it, trace it, fill its disk.
+// the tests that use it from outside: kill it, trace it, fill its disk. It builds
+// upload, too, for those that ask for it.
 package program
 
 import (
@@ -24,8 +25,9 @@ import (
 // path is the built program.
 var path string
 
-// Main builds the program and runs the tests; a package's TestMain calls it.
-func Main(m *testing.M) {
+// Main builds the program, and the other commands that are named, and runs the
+// tests; a package's TestMain calls it.
+func Main(m *testing.M, others ...string) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "uploadd-program")
 		if err != nil {
@@ -34,9 +36,11 @@ func Main(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		path = filepath.Join(dir, "uploadd")
-		if out, err := exec.Command("go", "build", "-o", path, "uploadd/cmd/uploadd").CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-			return 1
+		for _, name := range append(others, "uploadd") {
+			if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), "uploadd/cmd/"+name).CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+				return 1
+			}
 		}
 		return m.Run()
 	}())
@@ -170,6 +174,9 @@ func Check(t testing.TB, data string) {
 
 // Path is where the built program is, for tests that run it their own way.
 func Path() string { return path }
+
+// Command is where another command is that Main was told to build.
+func Command(name string) string { return filepath.Join(filepath.Dir(path), name) }
 
 // Stored lists the blobs in data, by their paths.
 func Stored(t testing.TB, data string) []string {

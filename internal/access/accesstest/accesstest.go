@@ -302,16 +302,18 @@ func testEvents(t *testing.T, s Store) {
 	if err := s.DeleteFile(background, by, f.ID, 111, 0); err == nil {
 		t.Error("deleted twice")
 	}
-	limit(t, s, "q", uploads.NoLimits)
+	limited := uploads.NoLimits
+	limited.Files, limited.Requests = 0, 60
+	limit(t, s, "q", limited)
 	ok(t, s.RevokeKey(background, k.ID, 120))
 	events := uploadstest.Must(s.Events(background, "", 0, 10))(t)
 	for i := range events {
 		events[i].Seq = 0
 	}
 	equal(t, "the events", events, []access.Event{
-		{At: 100, Project: "p", Action: "key.create", Object: k.ID},
+		{At: 100, Project: "p", Action: "key.create", Object: k.ID, Detail: "scopes=read,write expires_at=900 "},
 		{At: 110, Project: "p", Key: k.ID, Action: "file.delete", Object: f.ID},
-		{At: 100, Project: "q", Action: "project.limits", Object: "q"},
+		{At: 100, Project: "q", Action: "project.limits", Object: "q", Detail: "max_files=0 max_requests=60"},
 		{At: 120, Project: "p", Action: "key.revoke", Object: k.ID},
 	})
 	equal(t, "those of q", len(uploadstest.Must(s.Events(background, "q", 0, 10))(t)), 1)

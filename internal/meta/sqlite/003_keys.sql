@@ -42,7 +42,8 @@ CREATE TABLE audit (
     project TEXT    NOT NULL,
     key_id  TEXT    NOT NULL,
     action  TEXT    NOT NULL,
-    object  TEXT    NOT NULL
+    object  TEXT    NOT NULL,
+    detail  TEXT    NOT NULL                 -- what it was made to be
 ) STRICT;
 CREATE INDEX audit_age ON audit (at);
 

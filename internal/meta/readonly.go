@@ -1,0 +1,51 @@
+package meta
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// OpenSQLiteReadOnly opens the database for reading beside the server that
+// writes it. Writes fail.
+func OpenSQLiteReadOnly(path string) (*Store, error) {
+	db, err := openSQLite(path, "query_only(ON)")
+	if err != nil {
+		return nil, err
+	}
+	if err := verifyVersion(db); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+	}
+	return &Store{read: &statements{prepare: db.PrepareContext}, write: refuser{}, ping: db.PingContext, close: db.Close}, nil
+}
+
+// ErrVersion is a database of another version of this program.
+var ErrVersion = errors.New("the database is of another version")
+
+// verifyVersion refuses a schema that is not this program's, which only a server
+// brings up to date.
+func verifyVersion(db *sql.DB) error {
+	steps, err := fs.Glob(sqliteSchema, "sqlite/*.sql")
+	if err != nil {
+		return err
+	}
+	var have int
+	if err := db.QueryRow(`SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1`).Scan(&have); err != nil {
+		return err
+	}
+	if have != len(steps) {
+		return fmt.Errorf("%w: it has version %d, and this program reads version %d: start its server once, or use the program that made it", ErrVersion, have, len(steps))
+	}
+	return nil
+}
+
+// refuser is the writer of a database opened for reading.
+type refuser struct{}
+
+func (refuser) write(context.Context, func(querier) error) error {
+	return errors.New("the database is open for reading only")
+}
+
+func (r refuser) free(ctx context.Context, do func(querier) error) error { return r.write(ctx, do) }
