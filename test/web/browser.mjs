@@ -31,9 +31,10 @@ export function choose(page, files) {
 export const rows = (page) => page.locator("#files tbody tr");
 
 // walk runs steps with a browser, and fails as they do, or when the browser had to
-// complain of the page.
-export async function walk(steps) {
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--host-resolver-rules=MAP uploadd.test 127.0.0.1"] });
+// complain of the page. flags are added to the browser's.
+export async function walk(steps, flags = []) {
+  const args = ["--no-sandbox", "--host-resolver-rules=MAP uploadd.test 127.0.0.1", ...flags];
+  const browser = await chromium.launch({ executablePath, args });
   const complaints = [];
   try {
     await steps((options) => newPage(browser, options, complaints));

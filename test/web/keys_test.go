@@ -36,7 +36,7 @@ func TestKeys(t *testing.T) {
 	}
 	program.Check(t, dir)
 	lines := string(uploadstest.Must(os.ReadFile(logs))(t))
-	if !strings.Contains(lines, "path=/assets/main.js") {
+	if !strings.Contains(lines, "/assets/main.js") {
 		t.Errorf("the log does not show the page:\n%s", lines)
 	}
 	for variable, key := range keys {

@@ -12,7 +12,7 @@ import { table } from "./parts.js";
 export function details(api, file, remove) {
   const dialog = find("#details");
   const closed = new AbortController();
-  dialog.addEventListener("close", () => closed.abort(), { once: true });
+  dialog.onclose = () => dialog.open || closed.abort(); // it comes late, perhaps to the next one
   const problem = h("div", { class: "message", role: "alert" });
   const sum = h("dd", {}, "…");
   const parts = h("section", { "aria-label": "Parts" }, h("p", { class: "hint" }, "Looking for its parts…"));

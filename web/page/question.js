@@ -6,14 +6,16 @@ import { button, find, h } from "./dom.js";
 export function ask(title, text, yes, no = "Keep") {
   const dialog = find("#question");
   return new Promise((resolve) => {
-    const answer = (value) => () => dialog.close(value);
+    const answer = (value) => () => {
+      dialog.close();
+      resolve(value);
+    };
     dialog.replaceChildren(
       h("h2", { id: "question-title" }, title),
       h("p", { id: "question-text" }, text),
-      h("div", { class: "buttons" }, button(no, answer(""), { autofocus: true }), button(yes, answer("yes"), { class: "danger" })));
+      h("div", { class: "buttons" }, button(no, answer(false), { autofocus: true }), button(yes, answer(true), { class: "danger" })));
     dialog.setAttribute("aria-describedby", "question-text");
-    dialog.returnValue = "";
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.oncancel = () => resolve(false); // the key Escape
     dialog.showModal();
   });
 }
