@@ -68,10 +68,14 @@ func build(t *testing.T) string {
 	if !strings.Contains(text, "\nRUN make build BIN=/out\n") || !strings.Contains(text, "\nCOPY --from=build /out/uploadd /uploadd\n") {
 		t.Fatal("the Dockerfile builds in another way than this test")
 	}
-	make := exec.Command("make", "-s", "build", "BIN="+root)
+	out := t.TempDir()
+	make := exec.Command("make", "-s", "build", "BIN="+out)
 	make.Dir = "../.."
-	if out, err := make.CombinedOutput(); err != nil {
-		t.Fatalf("make build: %v\n%s", err, out)
+	if said, err := make.CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, said)
+	}
+	if err := os.Rename(filepath.Join(out, "uploadd"), filepath.Join(root, "uploadd")); err != nil {
+		t.Fatal(err)
 	}
 	return root
 }
