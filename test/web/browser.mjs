@@ -21,10 +21,12 @@ export const MiB = 1 << 20;
 // pathOf is where a file is that was chosen to be sent.
 export const pathOf = (name) => join(made, name);
 
-// choose chooses files to send: their names, with what is in them.
-export function choose(page, files) {
+// choose chooses files to send, once the page lets them be sent: their names, with what
+// is in them.
+export async function choose(page, files) {
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
   for (const [name, content] of Object.entries(files)) writeFileSync(pathOf(name), content);
-  return page.getByLabel("Files to send").setInputFiles(Object.keys(files).map(pathOf));
+  await page.getByLabel("Files to send").setInputFiles(Object.keys(files).map(pathOf));
 }
 
 // rows are the files that the table shows.
@@ -62,8 +64,8 @@ async function newPage(browser, options, complaints) {
   return page;
 }
 
-export async function signIn(page, key) {
-  await page.goto(url);
+export async function signIn(page, key, at = url) {
+  await page.goto(at);
   await page.getByLabel("API key").fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();

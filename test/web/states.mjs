@@ -117,6 +117,7 @@ await walk(async (newPage) => {
 
   // Files are dropped onto the page.
   await page.goto(url);
+  await rows(page).first().waitFor();
   const data = await page.evaluateHandle(() => {
     const data = new DataTransfer();
     data.items.add(new File(["dropped"], "dropped.txt", { type: "text/plain" }));
