@@ -1,6 +1,6 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit outside build sbom audit fuzz crash powercut race-histories faults mutants backup soak
+.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup hostile transfer soak parsers fuzz
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
@@ -38,11 +38,14 @@ BIN = bin
 VERSION = $(shell git describe --always --dirty)
 
 build: ## the program to keep: static, and the same from the same commit
-	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/uploadd
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/...
 
 sbom: build ## what the program is linked from, and its licences, in CycloneDX
 	go tool -modfile=audit.mod cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp \
 		-version $(VERSION) -output $(BIN)/uploadd.cdx.json $(BIN)/uploadd
+
+release: ## archives for every platform in dist/, with checksums and bills of materials
+	scripts/release
 
 audit: ## known vulnerabilities that the program can run into; asks vuln.go.dev, or VULNDB=file:///…
 	go tool -modfile=audit.mod govulncheck $(if $(VULNDB),-db $(VULNDB)) ./...
@@ -70,8 +73,28 @@ mutants: ## plants every known mistake, and says which test notices
 backup: ## 50 back-ups under load, restored
 	$(campaign) ./test/backup -args -backups=50
 
-soak: crash powercut race-histories faults backup mutants ## all of them
+hostile: ## 22,000 slow clients beside honest ones, and what ends them
+	$(campaign) -run 'TestSlowClients$$' ./test/hostile -args -slow=22000 -slowtime=60s -slowpause=60s -honest=50
+	$(campaign) -run TestSlowClientsEnd ./test/hostile -args -reap=60s
+	$(campaign) -run TestHTTP2 ./internal/server -args -frames=100000
+	$(campaign) -run TestAbuse ./test/tenants -args -cycles=1000 -abusers=64
+
+transfer: ## connections cut at every byte of an upload, 500 kills of the sender, 1,000 of a download
+	$(campaign) -run 'Cut|Storms' ./client/transfer -args -cut-every=1 -storms=1000
+	$(campaign) ./test/transfer -args -kills=500
+	$(campaign) -run GetKilled ./test/upload -args -kills=1000
+
+soak: crash powercut race-histories faults backup hostile transfer mutants ## all of them
 	$(campaign) ./test/start -args -files=1000000
 
-fuzz: ## ten minutes of forms, against the standard library's reader
-	go test -run '^$$' -fuzz FuzzAgainstStandardLibrary -fuzztime 10m ./internal/formdata
+parsers: ## 10^8 forms, and 10^7 inputs for each other parser
+	$(campaign) -run AgainstStandardLibrary ./internal/formdata -args -forms=100000000
+	$(campaign) -run TestParsers ./internal/server -args -inputs=10000000
+
+fuzztime = 5m
+
+fuzz: ## each parser for $(fuzztime), guided by coverage
+	for f in AgainstStandardLibrary Boundary; do \
+		go test -run '^$$' -fuzz "^Fuzz$$f$$" -fuzztime $(fuzztime) ./internal/formdata || exit; done
+	for f in JSON Range Digest Framing Credentials List Disposition ID; do \
+		go test -run '^$$' -fuzz "^Fuzz$$f$$" -fuzztime $(fuzztime) ./internal/server || exit; done

@@ -82,7 +82,7 @@ func (c *call) pause(attempt int) time.Duration {
 // time, and not all at the same moment.
 func pause(first time.Duration, attempt int) time.Duration {
 	d := min(first<<min(attempt, 16), longest)
-	return d/2 + rand.N(d/2+1)
+	return d/2 + rand.N(d/2+1) // #nosec G404 -- nobody gains by guessing a pause
 }
 
 // retriable says whether the same request may do better later, and how long

@@ -85,7 +85,7 @@ func TestSBOM(t *testing.T) {
 // The same sources give the same program, wherever they are.
 func TestReproducible(t *testing.T) {
 	elsewhere := t.TempDir()
-	output(t, "cp", "-a", "api", "cmd", "internal", "go.mod", "go.sum", "Makefile", elsewhere)
+	output(t, "cp", "-a", "api", "client", "cmd", "internal", "web", "go.mod", "go.sum", "Makefile", elsewhere)
 	var sums [2][32]byte
 	for i, dir := range []string{"../..", elsewhere} {
 		bin := t.TempDir()
@@ -114,4 +114,34 @@ func output(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, &stderr)
 	}
 	return string(out)
+}
+
+// The archive of a release holds both programs, which say what they are; their bills of
+// materials; and nothing that its checksum does not cover.
+func TestRelease(t *testing.T) {
+	dist, dir := t.TempDir(), t.TempDir()
+	cmd := exec.Command("scripts/release", "linux/"+runtime.GOARCH)
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "DIST="+dist)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	check := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
+	check.Dir = dist
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	archives := uploadstest.Must(filepath.Glob(filepath.Join(dist, "*.tar.gz")))(t)
+	if len(archives) != 1 {
+		t.Fatalf("the archives are %v", archives)
+	}
+	output(t, "tar", "-xzf", archives[0], "-C", dir, "--strip-components=1")
+	for _, program := range []string{"upload", "uploadd"} {
+		if out := output(t, filepath.Join(dir, program), "version"); !strings.HasPrefix(out, program+" ") {
+			t.Errorf("%s says of itself %q", program, out)
+		}
+		if b := uploadstest.Must(os.ReadFile(filepath.Join(dir, program+".cdx.json")))(t); !json.Valid(b) || !bytes.Contains(b, []byte("alecthomas/kong")) {
+			t.Errorf("the bill of materials of %s lists nothing it is made of", program)
+		}
+	}
 }
