@@ -74,9 +74,8 @@ export async function signIn(page, key, at = url) {
 // transfer is the line of a file being sent.
 export const transfer = (page, name) => page.locator("#transfers li", { hasText: name });
 
-// becomes waits until a file being sent is in one of the states.
-export const becomes = (page, name, ...states) =>
-  transfer(page, name).and(page.locator(states.map((state) => `[data-state=${state}]`).join())).waitFor();
+// becomes waits until a file being sent is in a state.
+export const becomes = (page, name, state) => transfer(page, name).and(page.locator(`[data-state=${state}]`)).waitFor();
 
 export async function until(what, holds) {
   for (const end = Date.now() + patience; !await holds();) {
