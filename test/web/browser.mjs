@@ -21,10 +21,12 @@ export const MiB = 1 << 20;
 // pathOf is where a file is that was chosen to be sent.
 export const pathOf = (name) => join(made, name);
 
-// choose chooses files to send: their names, with what is in them.
-export function choose(page, files) {
+// choose chooses files to send, once the page lets them be sent: their names, with what
+// is in them.
+export async function choose(page, files) {
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
   for (const [name, content] of Object.entries(files)) writeFileSync(pathOf(name), content);
-  return page.getByLabel("Files to send").setInputFiles(Object.keys(files).map(pathOf));
+  await page.getByLabel("Files to send").setInputFiles(Object.keys(files).map(pathOf));
 }
 
 // rows are the files that the table shows.
@@ -62,8 +64,8 @@ async function newPage(browser, options, complaints) {
   return page;
 }
 
-export async function signIn(page, key) {
-  await page.goto(url);
+export async function signIn(page, key, at = url) {
+  await page.goto(at);
   await page.getByLabel("API key").fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
@@ -72,9 +74,8 @@ export async function signIn(page, key) {
 // transfer is the line of a file being sent.
 export const transfer = (page, name) => page.locator("#transfers li", { hasText: name });
 
-// becomes waits until a file being sent is in one of the states.
-export const becomes = (page, name, ...states) =>
-  transfer(page, name).and(page.locator(states.map((state) => `[data-state=${state}]`).join())).waitFor();
+// becomes waits until a file being sent is in a state.
+export const becomes = (page, name, state) => transfer(page, name).and(page.locator(`[data-state=${state}]`)).waitFor();
 
 export async function until(what, holds) {
   for (const end = Date.now() + patience; !await holds();) {

@@ -123,10 +123,8 @@ await walk(async (newPage) => {
 // pages, and no locks: what can be done without them is.
 await walk(async (newPage) => {
   const page = await newPage({ permissions: [] });
-  await page.goto(url.replace("127.0.0.1", "uploadd.test"));
+  await signIn(page, team, url.replace("127.0.0.1", "uploadd.test"));
   assert.equal(await page.evaluate(() => isSecureContext), false);
-  await page.getByLabel("API key").fill(team);
-  await page.getByRole("button", { name: "Sign in" }).click();
   await choose(page, { "plain.txt": "over http" });
   await becomes(page, "plain.txt", "done");
   const begun = page.waitForEvent("download");

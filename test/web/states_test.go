@@ -28,10 +28,10 @@ func TestKeyboard(t *testing.T) {
 	walk(t, "keyboard.mjs", s.URL+"/", "KEY="+key)
 }
 
-// Uploads whose time is up.
-func TestExpiry(t *testing.T) {
+// Limits lower than usual: Uploads whose time is up, and small parts.
+func TestLowLimits(t *testing.T) {
 	t.Parallel()
 	const ttl = 4 * time.Second
-	s := program.Start(t, program.Options{Flags: []string{"--upload-ttl=" + ttl.String()}})
-	walk(t, "expiry.mjs", s.URL+"/", fmt.Sprintf("TTL=%d", ttl.Milliseconds()+1000))
+	s := program.Start(t, program.Options{Flags: []string{"--upload-ttl=" + ttl.String(), "--max-part=1MiB"}})
+	walk(t, "limits.mjs", s.URL+"/", fmt.Sprintf("TTL=%d", ttl.Milliseconds()+1000))
 }

@@ -143,8 +143,9 @@ export class Transfer extends EventTarget {
       this.#become("done");
     } catch (error) {
       this.#flying.clear();
-      if (signal.aborted && error === signal.reason && error.name === "AbortError") return; // paused or cancelled
-      this.#become("failed", error);
+      if (error === signal.reason && error.name === "AbortError") return; // paused or cancelled
+      if (error.code === "part_too_large" && this.#cutSmaller()) this.resume();
+      else this.#become("failed", error);
     }
   }
 
@@ -155,13 +156,8 @@ export class Transfer extends EventTarget {
       const upload = await this.#patiently(signal, () => this.#api.createUpload({
         filename: this.name, bytes: this.size, mime_type: this.#source.type || "application/octet-stream", ...this.#options,
       }, signal));
-      const partSize = partSizeFor(this.size);
-      this.#options = { ...this.#options, purpose: upload.purpose };
-      this.#entry = {
-        id: upload.id, name: this.name, size: this.size, options: this.#options, expiresAt: upload.expires_at,
-        partSize, parts: new Array(Math.ceil(this.size / partSize)).fill(null),
-      };
-      remember(this.#entry);
+      this.#entry = { id: upload.id, name: this.name, size: this.size, options: this.#options, expiresAt: upload.expires_at };
+      this.#cut(partSizeFor(this.size));
       return { parts: new Map() };
     }
     const upload = await this.#patiently(signal, () => this.#api.upload(this.id, signal));
@@ -176,6 +172,19 @@ export class Transfer extends EventTarget {
       for (const part of page) parts.set(part.id, part);
     }
     return { parts };
+  }
+
+  #cut(partSize) {
+    Object.assign(this.#entry, { partSize, parts: new Array(Math.ceil(this.size / partSize)).fill(null) });
+    remember(this.#entry);
+  }
+
+  // cutSmaller begins anew with parts that a server with a lower limit may take. It
+  // says whether there is any use in that.
+  #cutSmaller() {
+    if (this.#entry.partSize < MiB / 8) return false;
+    this.#cut(this.#entry.partSize / 2);
+    return true;
   }
 
   // send makes sure that every part has arrived, and completes the Upload. The first

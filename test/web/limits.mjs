@@ -1,10 +1,13 @@
-// An Upload whose time is up: what had arrived is gone, and the page says so.
+// A server with low limits: it takes small parts alone; and when the time of an Upload is
+// up, what had arrived is gone, and the page says so.
 
-import { assert, becomes, choose, transfer, url, walk } from "./browser.mjs";
+import { MiB, assert, becomes, choose, transfer, url, walk } from "./browser.mjs";
 
 await walk(async (newPage) => {
   const page = await newPage();
   await page.goto(url);
+  await choose(page, { "in small parts.bin": Buffer.alloc(5 * MiB) });
+  await becomes(page, "in small parts.bin", "done");
   await page.route("**/parts", (route) => route.abort()); // the network is away
   await choose(page, { "slow.txt": "slow", "left behind.txt": "left behind" });
   for (const name of ["slow.txt", "left behind.txt"]) {
