@@ -178,10 +178,11 @@ func (s *server) stream(method string, do func(api.API, http.ResponseWriter, *ht
 	})
 }
 
-// demandTLS tells browsers to come by HTTPS from now on. The names of a machine for
-// itself are left out: they stand for every server on it, whatever the port.
+// demandTLS tells browsers to come by HTTPS from now on. A name such as localhost is
+// left out: it stands for every server of a machine, whatever the port. (Of an address
+// browsers take no notice.)
 func demandTLS(h http.Header, host string) {
-	if strings.Contains(host, ".") && !namesLoopback(host) {
+	if strings.Contains(host, ".") {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }

@@ -124,6 +124,12 @@ func (w *world) clear(what string, projects ...string) {
 			}
 		}
 	}
+	for _, project := range projects {
+		a := uploadstest.Must(w.meta.Accounts(ctx, uploads.Caller{Project: project}))(w.t)[0]
+		if a.Bytes != 0 || a.Reserved != 0 || a.Files != 0 || a.Uploads != 0 {
+			w.t.Fatalf("%s: nothing is left, and its account says %+v", what, a)
+		}
+	}
 	w.pass(grace)
 	w.clean()
 	w.holdsExactly(what)

@@ -77,6 +77,9 @@ func newRig(t *testing.T) *rig {
 func (r *rig) start() {
 	r.t.Helper()
 	r.svc = r.service(uploadstest.Intercept(r.meta, noted{r.blobs, r.put}, func(op string, do func() error) error {
+		if op == "Meta.Accounts" { // reads, and decides what is refused: no limit is near here
+			return do()
+		}
 		return r.schedule.Hook(op, do)
 	}))
 	fatal(r.t, r.svc.Recover(background))

@@ -99,10 +99,10 @@ func TestPaths(t *testing.T) {
 		"/v1/files/%e2%80%ae", "/v1/files/%25%32%65", "/v1/files/%2fetc%2fpasswd", "/v1/files/%2fetc%2fpasswd/content", "/v1/files/file:%2f%2f%2fetc/content",
 		"/v1/files/L2V0Yy9wYXNzd2Q=/content", "/v1/files/.htaccess", "/v1/files/CON", "/v1/files/*/content", "/v1/files/'%20OR%20'1'='1",
 		"/v1/files;x=y", "/v1%2ffiles", "/V1/FILES", "/v1/Files", "/v2/files", "/v1/v1/files", "/v1/files/" + strings.Repeat("a", 10_000),
-		"/v1/files/" + strings.Repeat("../", 3000), "/v1/uploads/../../files/x/content", "/..", "/%2e%2e/%2e%2e/etc/passwd", "/", "/v1", "/v1/",
+		"/v1/files/" + strings.Repeat("../", 3000), "/v1/uploads/../../files/x/content", "/..", "/%2e%2e/%2e%2e/etc/passwd", "/v1", "/v1/", "/assets/", "/assets/../v1/files",
 		"/debug/pprof/", "/debug/pprof/cmdline", "/debug/vars", "/debug/requests", "/metrics", "/v1/metrics", "/server-status", "/admin", "/v1/admin/keys",
 		"/favicon.ico", "/robots.txt", "/.env", "/.git/config", "/index.html", "/uploadd.db", "/blobs", "/v1/../uploadd-data/uploadd.db",
-		"http://169.254.169.254/latest/meta-data", "https://x/", "file:///etc/passwd", "/v1/files/a/b/c", "/v1/uploads/x/parts/y",
+		"http://169.254.169.254/latest/meta-data", "https://x/etc", "file:///etc/passwd", "/v1/files/a/b/c", "/v1/uploads/x/parts/y",
 	} {
 		for _, method := range []string{"GET", "DELETE"} {
 			resp, _ := w.send(method+" "+path+" HTTP/1.1", nil, "")
