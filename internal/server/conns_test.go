@@ -118,6 +118,11 @@ func TestStrangersMakeRoom(t *testing.T) {
 	var waiting sync.WaitGroup
 	served := dial(t, address, "")
 	waiting.Go(func() { ask(t, served, "patient") })
+	for end := time.Now().Add(10 * time.Second); c.active.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a request with a right key has not begun")
+		}
+	}
 
 	var strangers []net.Conn
 	for n := range 500 {

@@ -264,10 +264,9 @@ func TestStalledStreamsMakeRoom(t *testing.T) {
 		resp.Body.Close()
 		select {
 		case <-a.ended:
-			if n := c.active.Load(); n > 16 {
-				t.Errorf("%d requests are counted", n)
+			if c.active.Load() <= 16 { // once their handlers have noticed
+				return
 			}
-			return
 		default:
 		}
 		if time.Now().After(end) {
