@@ -1,6 +1,6 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup hostile transfer soak parsers fuzz
+.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup hostile transfer page soak parsers fuzz
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
@@ -83,6 +83,10 @@ transfer: ## connections cut at every byte of an upload, 500 kills of the sender
 	$(campaign) -run 'Cut|Storms' ./client/transfer -args -cut-every=1 -storms=1000
 	$(campaign) ./test/transfer -args -kills=500
 	$(campaign) -run GetKilled ./test/upload -args -kills=1000
+
+page: ## 8 GiB from a browser over a connection that is cut, and a million files; needs 35 GB
+	$(campaign) ./test/web -run Resume -args -mib=8192
+	$(campaign) ./test/web -run Many -args -files=1000000
 
 soak: crash powercut race-histories faults backup hostile transfer mutants ## all of them
 	$(campaign) ./test/start -args -files=1000000

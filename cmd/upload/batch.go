@@ -95,7 +95,9 @@ func (b *batch) stop() {
 }
 
 func (b *batch) end(i int, r *result) {
-	if r.err != nil && b.env.ctx.Err() == nil {
+	// What an interruption cut off is summed up at the end, but not where a file may be
+	// there all the same.
+	if r.err != nil && (b.env.ctx.Err() == nil || errors.Is(r.err, transfer.ErrUnknownOutcome)) {
 		b.report.failed(b.items[i].name, r.err)
 	}
 	b.mu.Lock()
@@ -145,7 +147,7 @@ func (b *batch) outcome() error {
 		case r != nil && r.err == nil:
 			s.Sent++
 			s.Bytes += r.file.Bytes
-		case r != nil && !errors.Is(r.err, context.Canceled):
+		case r != nil && (!errors.Is(r.err, context.Canceled) || errors.Is(r.err, transfer.ErrUnknownOutcome)):
 			s.Failed++
 		default:
 			s.Unsent++

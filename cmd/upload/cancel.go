@@ -23,17 +23,14 @@ func (c *cancelCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	journal, err := journalDir(env)
-	if err != nil {
-		return err
-	}
+	journal, noted := journalDir(env) // without one there is nothing to forget
 	failed := &failures{env: env}
 	for _, id := range c.IDs {
 		_, err := server.CancelUpload(env.ctx, id)
 		if env.ctx.Err() != nil {
 			break
 		}
-		if err == nil || errors.Is(err, api.ErrNotFound) {
+		if noted == nil && (err == nil || errors.Is(err, api.ErrNotFound)) {
 			// The server has nothing of it: neither has the journal to know of it.
 			err = errors.Join(err, transfer.Forget(journal, id))
 		}

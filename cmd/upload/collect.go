@@ -24,7 +24,11 @@ func (c *sendCmd) collect(env *environment) (items []*item, err error) {
 		if arg == "-" {
 			items = append(items, &item{name: c.streamName(stdinName), size: -1})
 		} else {
-			items = append(items, c.find(arg)...)
+			found := c.find(arg)
+			if len(found) == 0 && len(c.Files) > 1 {
+				found = []*item{{name: arg, path: arg, err: errors.New("there are no files in it")}}
+			}
+			items = append(items, found...)
 		}
 	}
 	if c.Filename != "" && len(items) > 1 {
@@ -35,7 +39,10 @@ func (c *sendCmd) collect(env *environment) (items []*item, err error) {
 	}
 	given := map[string]bool{}
 	for _, it := range items {
-		key := filepath.Clean(it.name)
+		key := "-"
+		if it.path != "" {
+			key = filepath.Clean(it.path)
+		}
 		if given[key] {
 			return nil, usagef("%s is named twice", shown(it.name))
 		}
@@ -72,7 +79,8 @@ func walk(dir string) (items []*item) {
 	add := func(path string, size int64, err error) {
 		items = append(items, &item{name: path, path: path, size: size, err: err})
 	}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	// With a slash it is the directory that a link leads to.
+	err := filepath.WalkDir(dir+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			add(path, 0, reason(err))
 			return nil // the others are sent all the same

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"uploadd/api"
@@ -67,6 +70,7 @@ func (c *sendCmd) expiry() *api.ExpiresAfter {
 }
 
 func (c *sendCmd) Run(env *environment) error {
+	signal.Ignore(syscall.SIGPIPE) // who reads the ids may leave: the files are sent all the same
 	items, err := c.collect(env)
 	if err != nil {
 		return err
@@ -116,13 +120,25 @@ func (c *sendCmd) uploader(env *environment) (*transfer.Uploader, error) {
 func (c *sendCmd) journal(env *environment) string {
 	dir, err := journalDir(env)
 	if err == nil && !c.DryRun {
-		err = os.MkdirAll(dir, 0o700)
+		err = writable(dir)
 	}
 	if err != nil {
 		fmt.Fprintf(env.stderr, "upload: warning: what has arrived cannot be noted, so nothing can be gone on with: %s\n", message(err))
 		return ""
 	}
 	return dir
+}
+
+// writable makes a directory, and sees whether something can be written there.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".try-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (c *sendCmd) reporter(env *environment, items []*item) reporter {
@@ -164,10 +180,29 @@ func (it *item) send(ctx context.Context, u *transfer.Uploader, req transfer.Req
 	if it.path == "" {
 		return u.UploadStream(ctx, env.stdin, req)
 	}
-	f, err := os.Open(it.path)
+	f, err := open(ctx, it.path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // only read from
 	return u.UploadStream(ctx, f, req)
+}
+
+// open opens a pipe, which waits for somebody who writes into it, or until ctx ends.
+func open(ctx context.Context, path string) (*os.File, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(path)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		return o.f, reason(o.err)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }

@@ -49,7 +49,7 @@ func (c *statusCmd) Run(env *environment) error {
 	all, err := c.remote(env, patient{server, env}, local)
 	switch {
 	case err == nil:
-	case unsupported(err):
+	case unsupported(err) && (c.ID == "" || len(local) > 0):
 		// The API that OpenAI documents has no such request.
 		fmt.Fprintln(env.stderr, "upload: the server does not list Uploads: this is what was noted here")
 	default:
@@ -80,15 +80,15 @@ func (c *statusCmd) Run(env *environment) error {
 
 // local is what earlier runs have noted about this server.
 func (c *statusCmd) local(env *environment, server *client.Client) (map[string]*unfinished, error) {
+	local := map[string]*unfinished{}
 	dir, err := journalDir(env)
 	if err != nil {
-		return nil, err
+		return local, nil // nothing can have been noted
 	}
 	noted, err := transfer.ListUnfinished(dir)
 	if err != nil {
 		return nil, err
 	}
-	local := map[string]*unfinished{}
 	for _, n := range noted {
 		if n.Server != server.BaseURL() || c.ID != "" && n.UploadID != c.ID {
 			continue
