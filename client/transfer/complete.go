@@ -78,23 +78,30 @@ func (c *call) find(ctx context.Context) (file *api.File, known bool, err error)
 	if err != nil && !unsupported(err) {
 		return nil, false, err
 	}
-	// A File has the time of its Upload. Another one of this second, name and
-	// size would be a strange chance; two are not told apart. One that was asked
-	// for just now may not be listed yet.
-	var found []api.File
+	// A File has the time of its Upload, at OpenAI's as far as has been seen. Another
+	// one of this second, name and size would be a strange chance. One that came later
+	// may be the File of a server that has it otherwise, or somebody else's. One that
+	// was asked for just now may not be listed yet.
+	var same, later []api.File
 	err = c.eachFile(ctx, func(f *api.File) bool {
-		if f.CreatedAt == c.entry.CreatedAt && f.Filename == c.entry.UploadName && f.Bytes == c.plan.Size {
-			found = append(found, *f)
+		if f.Filename == c.entry.UploadName && f.Bytes == c.plan.Size && f.CreatedAt >= c.entry.CreatedAt {
+			if f.CreatedAt == c.entry.CreatedAt {
+				same = append(same, *f)
+			} else {
+				later = append(later, *f)
+			}
 		}
 		return f.CreatedAt >= c.entry.CreatedAt
 	})
 	switch {
 	case err != nil:
 		return nil, false, err
-	case len(found) == 1:
-		return &found[0], true, nil
+	case len(same) == 1:
+		return &same[0], true, nil
+	case len(same)+len(later) > 0:
+		return nil, false, fmt.Errorf("file %s may be it", append(same, later...)[0].ID)
 	}
-	return nil, len(found) == 0 && c.asked, nil
+	return nil, c.asked, nil
 }
 
 // eachFile calls do with the Files of the purpose, newest first, until it

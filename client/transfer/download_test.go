@@ -176,8 +176,7 @@ func TestDownloadKeepsWhatIsThere(t *testing.T) {
 	s.wantOnly(t)
 }
 
-// TestDownloadOverNoFile: a link or a directory is not replaced. (Nor is a device,
-// on which no test should fail.)
+// TestDownloadOverNoFile: a link or a directory is not replaced, nor is a device.
 func TestDownloadOverNoFile(t *testing.T) {
 	t.Parallel()
 	s := newStored(t, 1000)
@@ -197,6 +196,26 @@ func TestDownloadOverNoFile(t *testing.T) {
 	}
 	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a link was followed", err)
+	}
+}
+
+// TestDownloadOverPlantedPart: what somebody has put where the bytes are to be is not
+// followed.
+func TestDownloadOverPlantedPart(t *testing.T) {
+	t.Parallel()
+	s := newStored(t, 1000)
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, s.partPath(s.file, s.path)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DownloadFile(t.Context(), s.file, s.path, true); err == nil {
+		t.Error("a link was taken for what is there of the File")
+	}
+	if got := uploadstest.Must(os.ReadFile(victim))(t); string(got) != "precious" {
+		t.Errorf("the file that it leads to holds %.20q", got)
 	}
 }
 

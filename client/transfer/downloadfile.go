@@ -27,7 +27,8 @@ func (d *Downloader) DownloadFile(ctx context.Context, file *api.File, path stri
 	if err := vacant(path, replace); err != nil {
 		return false, err
 	}
-	part, err := os.OpenFile(d.partPath(file, path), os.O_RDWR|os.O_CREATE, 0o666) // #nosec G302 -- as the umask has it: the file is the user's
+	// Its name can be told beforehand: nothing that somebody has put there is followed.
+	part, err := os.OpenFile(d.partPath(file, path), os.O_RDWR|os.O_CREATE|noFollow, 0o666) // #nosec G302 -- as the umask has it: the file is the user's
 	if err != nil {
 		return false, err
 	}

@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// noFollow makes opening a link fail, and opening a pipe not wait.
+const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
 // lock keeps others out of f until it is closed, or the process ends.
 func lock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

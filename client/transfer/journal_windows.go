@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// noFollow has nothing to add here: making a link takes rights that few have.
+const noFollow = 0
+
 // lock keeps others out of f until it is closed, or the process ends. It locks
 // a byte far behind the end, so that the journal can be read meanwhile.
 func lock(f *os.File) error {

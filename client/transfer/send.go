@@ -38,7 +38,8 @@ func (c *call) sendParts(ctx context.Context) (sum string, err error) {
 			return err
 		})
 	}
-	return sum, group.Wait()
+	err = group.Wait() // which is when sum is there
+	return sum, err
 }
 
 // sendPart sends one Part and leaves the gate.

@@ -79,7 +79,7 @@ func eachJournal(dir string, do func(path string, st *state) error) error {
 	}
 	for _, name := range names {
 		path := filepath.Join(dir, name.Name())
-		if filepath.Ext(path) != journalExt {
+		if filepath.Ext(path) != journalExt || !name.Type().IsRegular() { // a pipe would be waited for
 			continue
 		}
 		st, err := peek(path)

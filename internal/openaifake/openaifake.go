@@ -35,6 +35,9 @@ type Server struct {
 	// Lose, if there is one, says of a request that was acted upon that its
 	// answer is lost: the connection is cut instead.
 	Lose func(r *http.Request) bool
+	// OwnTime gives the Files that Uploads become the time of their completion: no
+	// document says which it is.
+	OwnTime bool
 
 	key     string
 	version string // of Azure's api-version; "" for OpenAI
@@ -248,7 +251,11 @@ func (s *Server) complete(r *http.Request) (any, error) {
 		return nil, api.Errorf(api.ErrInvalid, "md5", "The MD5 checksum does not match.")
 	}
 	u.Status = api.StatusCompleted
-	f := s.add(api.File{Filename: u.Filename, Purpose: u.Purpose, CreatedAt: u.CreatedAt}, data)
+	created := u.CreatedAt
+	if s.OwnTime {
+		created = s.now()
+	}
+	f := s.add(api.File{Filename: u.Filename, Purpose: u.Purpose, CreatedAt: created}, data)
 	u.File = &f
 	return u.Upload, nil
 }
