@@ -138,6 +138,8 @@ func TestRetriable(t *testing.T) {
 		{&sourceError{net.ErrClosed}, false, 0},
 		{&api.Error{Status: 503, RetryAfter: 3}, true, 3 * time.Second},
 		{&api.Error{Status: 503, RetryAfter: 86400}, true, mostAsked},
+		{&api.Error{Status: 507}, false, 0},
+		{&api.Error{Status: 507, RetryAfter: 5}, true, 5 * time.Second},
 		{fmt.Errorf("%w: %w", ErrUnknownOutcome, &api.Error{Status: 503}), false, 0},
 	} {
 		if again, asked := retriable(tt.err); again != tt.again || asked != tt.asked {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,7 +120,7 @@ func TestNoRetry(t *testing.T) {
 		retries bool
 	}{
 		{400, "", false}, {401, "", false}, {404, "", false}, {409, "", false}, {413, "", false},
-		{408, "", true}, {429, "", true}, {500, "", true}, {503, "", true}, {507, "", true},
+		{408, "", true}, {429, "", true}, {500, "", true}, {503, "", true}, {507, "", false}, {507, "true", true},
 		{500, "false", false}, {409, "true", true},
 	} {
 		s := openaifake.New(t, testKey)
@@ -141,6 +142,23 @@ func TestNoRetry(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), testKey) {
 			t.Errorf("the error has the key: %v", err)
 		}
+	}
+}
+
+// A page where the API should be is asked for a few times, and then believed.
+func TestForeignAnswers(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.Write([]byte("<!DOCTYPE html><title>Please sign in</title>"))
+	}))
+	defer s.Close()
+	u := newUploader(t, s.URL)
+	u.PartSize = resumePart
+	_, err := u.UploadFile(t.Context(), file(t, uploadstest.Random(1, 2*resumePart)), Request{})
+	if err == nil || errors.Is(err, ErrUnknownOutcome) || asked.Load() != mostForeign {
+		t.Errorf("after %d answers: %v", asked.Load(), err)
 	}
 }
 

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -18,6 +19,8 @@ const (
 	longest   = 30 * time.Second
 	// mostAsked bounds what a server may ask for with Retry-After.
 	mostAsked = 2 * time.Minute
+	// mostForeign is how often what is not this API may answer.
+	mostForeign = 3
 	// mostSends is how often a request is made whose data went out each time.
 	mostSends = 10
 )
@@ -52,6 +55,9 @@ func (c *call) retry(ctx context.Context, sent *int64, do func(context.Context) 
 		}
 		if sent != nil && *sent > before {
 			sends++
+		}
+		if foreign(err) && attempt == mostForeign-1 {
+			return err
 		}
 		quiet := min(time.Since(failing), time.Since(time.Unix(0, c.good.Load())))
 		switch {
@@ -94,11 +100,13 @@ func retriable(err error) (again bool, asked time.Duration) {
 	var refused *api.Error
 	if errors.As(err, &refused) {
 		asked = min(time.Duration(refused.RetryAfter)*time.Second, mostAsked)
-		switch refused.ShouldRetry {
-		case "true":
+		switch {
+		case refused.ShouldRetry == "true":
 			return true, asked
-		case "false":
+		case refused.ShouldRetry == "false":
 			return false, 0
+		case refused.Status == http.StatusInsufficientStorage && asked == 0:
+			return false, 0 // a full disk is full for as long as nobody sees to it
 		}
 		return refused.Status >= 500 || refused.Status == http.StatusTooManyRequests || refused.Status == http.StatusRequestTimeout, asked
 	}
@@ -114,6 +122,13 @@ func retriable(err error) (again bool, asked time.Duration) {
 		return false, 0 // a mistyped address; one that cannot be asked for now is another error
 	}
 	return true, 0 // the network
+}
+
+// foreign says whether what answered does not seem to be this API: a page of a network
+// in between, as a rule, which may be gone the next time.
+func foreign(err error) bool {
+	var syntax *json.SyntaxError
+	return errors.Is(err, errNotOurs) || errors.As(err, &syntax)
 }
 
 // busy says whether the server has too much to do.
