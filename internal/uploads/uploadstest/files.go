@@ -154,7 +154,7 @@ func testListFiles(t *testing.T, a api.API) {
 	var walked []string
 	for q := (api.ListQuery{Limit: 1}); ; {
 		page, l := list(q)
-		if walked = append(walked, page...); !l.HasMore {
+		if walked = append(walked, page...); !l.HasMore || len(walked) > len(newest) {
 			break
 		}
 		q.After = *l.LastID

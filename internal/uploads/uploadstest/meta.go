@@ -266,7 +266,7 @@ func testOrder(t *testing.T, m uploads.Meta) {
 		var got []string
 		for page := (uploads.Page{Limit: 1, Desc: desc}); ; {
 			fs := Must(m.Files(background, "p", page, 0))(t)
-			if len(fs) == 0 {
+			if len(fs) == 0 || len(got) > len(times) {
 				break
 			}
 			got = append(got, fs[0].ID)
