@@ -79,8 +79,8 @@ func TestRunningMD5(t *testing.T) {
 			<-held.begun
 			b := w.add(u, "defgh")
 			close(held.more)
-			return []string{<-ids, b}
-		}, "abcdefgh", true},
+			return []string{b, <-ids} // as they ended
+		}, "defghabc", true},
 		"not all of them": {func(u string) []string {
 			a, b := w.add(u, "abcdefgh"), w.add(u, "x")
 			_ = b
