@@ -2,7 +2,6 @@ package meta
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"uploadd/internal/uploads"
@@ -20,8 +19,8 @@ func accountsIn(kind, table, id string) accounts {
 		// What lets go is always allowed: limits may have been lowered since.
 		charge: `UPDATE ` + table + ` SET bytes = bytes + $2, reserved = reserved + $3, files = files + $4, uploads = uploads + $5
 			WHERE ` + id + ` = $1
-			AND ($2 + $3 <= 0 OR $2 + $3 <= max_bytes - bytes - reserved)
-			AND ($4 + $5 <= 0 OR $4 + $5 <= max_files - files - uploads)
+			AND (CAST($2 AS BIGINT) + $3 <= 0 OR CAST($2 AS BIGINT) + $3 <= max_bytes - bytes - reserved)
+			AND (CAST($4 AS BIGINT) + $5 <= 0 OR CAST($4 AS BIGINT) + $5 <= max_files - files - uploads)
 			AND ($5 <= 0 OR $5 <= max_uploads - uploads)`,
 	}
 }
@@ -31,9 +30,9 @@ var (
 	ofKeys     = accountsIn("key", "keys", "id")
 )
 
-func scanAccount(rows *sql.Rows, a *uploads.Account) error {
+func scanAccount(r result, a *uploads.Account) error {
 	l := &a.Limits
-	return rows.Scan(&a.Kind, &a.ID, &l.Bytes, &l.Files, &l.Uploads, &l.Requests, &a.Bytes, &a.Reserved, &a.Files, &a.Uploads)
+	return r.Scan(&a.Kind, &a.ID, &l.Bytes, &l.Files, &l.Uploads, &l.Requests, &a.Bytes, &a.Reserved, &a.Files, &a.Uploads)
 }
 
 func (t accounts) one(ctx context.Context, q querier, id string) (*uploads.Account, error) {
@@ -87,8 +86,8 @@ type held struct {
 	declared, added, parts int64
 }
 
-func scanHeld(rows *sql.Rows, h *held) error {
-	return rows.Scan(&h.project, &h.key, &h.declared, &h.added, &h.parts)
+func scanHeld(r result, h *held) error {
+	return r.Scan(&h.project, &h.key, &h.declared, &h.added, &h.parts)
 }
 
 func heldBy(ctx context.Context, q querier, uploadID string) (*held, error) {
@@ -139,7 +138,8 @@ func (s *Store) Miscounted(ctx context.Context) ([]uploads.Account, error) {
 			UNION ALL SELECT 'project', name, -bytes, -reserved, -files, -uploads FROM projects
 			UNION ALL SELECT 'key', id, -bytes, -reserved, -files, -uploads FROM keys
 		)
-		SELECT kind, id, 0, 0, 0, 0, SUM(bytes), SUM(reserved), SUM(files), SUM(uploads) FROM difference GROUP BY kind, id
+		SELECT kind, id, 0, 0, 0, 0, CAST(SUM(bytes) AS BIGINT), CAST(SUM(reserved) AS BIGINT), CAST(SUM(files) AS BIGINT), CAST(SUM(uploads) AS BIGINT)
+		FROM difference GROUP BY kind, id
 		HAVING SUM(bytes) <> 0 OR SUM(reserved) <> 0 OR SUM(files) <> 0 OR SUM(uploads) <> 0
 		ORDER BY kind, id`)
 	return all(scanAccount, rows, err)

@@ -2,39 +2,38 @@ package meta
 
 import (
 	"context"
-	"database/sql"
 
 	"uploadd/internal/uploads"
 )
 
 func (s *Store) Reserve(ctx context.Context, keys []string, due int64) error {
-	return s.each(ctx, s.write.write, keys, `INSERT INTO bin (key, due_at) VALUES ($1, $2)`, due)
+	return each(ctx, s.write.write, keys, `INSERT INTO bin (key, due_at) VALUES ($1, $2)`, due)
 }
 
 func (s *Store) Discard(ctx context.Context, keys []string, due int64) error {
 	// Marked no more: if the janitor is deleting the key's blob, it may have come
 	// before the blob, and comes again.
-	return s.each(ctx, s.write.free, keys, `
-		INSERT INTO bin (key, due_at) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM parts WHERE id = $1)
+	return each(ctx, s.write.free, keys, `
+		INSERT INTO bin (key, due_at) SELECT $1, CAST($2 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM parts WHERE id = $1)
 		ON CONFLICT (key) DO UPDATE SET due_at = excluded.due_at, doomed = 0`, due)
 }
 
 func (s *Store) Forget(ctx context.Context, keys []string) error {
-	return s.each(ctx, s.write.free, keys, `DELETE FROM bin WHERE key = $1 AND doomed = 1`)
+	return each(ctx, s.write.free, keys, `DELETE FROM bin WHERE key = $1 AND doomed = 1`)
 }
 
 // each runs a statement for every key, in one transaction of write.
-func (s *Store) each(ctx context.Context, write func(context.Context, func(querier) error) error, keys []string, query string, args ...any) error {
+func each(ctx context.Context, write func(context.Context, func(querier) error) error, keys []string, query string, args ...any) error {
 	if len(keys) == 0 {
 		return nil
 	}
+	lists := make([][]any, len(keys))
+	for i, key := range keys {
+		lists[i] = append([]any{key}, args...)
+	}
 	return write(ctx, func(q querier) error {
-		for _, key := range keys {
-			if _, err := q.exec(ctx, query, append([]any{key}, args...)...); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := q.each(ctx, query, lists)
+		return err
 	})
 }
 
@@ -174,7 +173,12 @@ func (s *Store) Recover(ctx context.Context, now, horizon int64) error {
 
 func (s *Store) Bin(ctx context.Context, after string, limit int) ([]uploads.BinEntry, error) {
 	rows, err := s.read.query(ctx, `SELECT key, due_at, doomed FROM bin WHERE key > $1 ORDER BY key LIMIT $2`, after, limit)
-	return all(func(rows *sql.Rows, e *uploads.BinEntry) error { return rows.Scan(&e.Key, &e.Due, &e.Doomed) }, rows, err)
+	return all(func(r result, e *uploads.BinEntry) error {
+		var doomed int64
+		err := r.Scan(&e.Key, &e.Due, &doomed)
+		e.Doomed = doomed != 0
+		return err
+	}, rows, err)
 }
 
 func (s *Store) Known(ctx context.Context, key string) (bool, error) {

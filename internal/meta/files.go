@@ -2,15 +2,14 @@ package meta
 
 import (
 	"context"
-	"database/sql"
 
 	"uploadd/internal/uploads"
 )
 
 const fileColumns = `seq, id, project, key_id, COALESCE(upload_id, ''), filename, purpose, bytes, crc32c, parts, created_at, expires_at`
 
-func scanFile(rows *sql.Rows, f *uploads.File) error {
-	return rows.Scan(&f.Seq, &f.ID, &f.Project, &f.Key, &f.UploadID, &f.Filename, &f.Purpose, &f.Bytes, &f.CRC32C, &f.Parts,
+func scanFile(r result, f *uploads.File) error {
+	return r.Scan(&f.Seq, &f.ID, &f.Project, &f.Key, &f.UploadID, &f.Filename, &f.Purpose, &f.Bytes, &f.CRC32C, &f.Parts,
 		&f.CreatedAt, &f.ExpiresAt)
 }
 

@@ -2,7 +2,6 @@ package meta
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -15,9 +14,9 @@ var _ access.Store = (*Store)(nil)
 
 const keyColumns = `id, project, name, hash, scopes, created_at, expires_at, revoked_at`
 
-func scanKey(rows *sql.Rows, k *access.Key) error {
+func scanKey(r result, k *access.Key) error {
 	var scopes string
-	err := rows.Scan(&k.ID, &k.Project, &k.Name, &k.Hash, &scopes, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
+	err := r.Scan(&k.ID, &k.Project, &k.Name, &k.Hash, &scopes, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
 	if err == nil {
 		k.Scopes, err = access.ParseScopes(scopes)
 	}
@@ -124,7 +123,7 @@ func describe(l uploads.Limits) string {
 func (s *Store) Events(ctx context.Context, project string, after int64, limit int) ([]access.Event, error) {
 	rows, err := s.read.query(ctx, `SELECT seq, at, project, key_id, action, object, detail FROM audit
 		WHERE seq > $2 AND $1 IN ('', project) ORDER BY seq LIMIT $3`, project, after, limit)
-	return all(func(rows *sql.Rows, e *access.Event) error {
-		return rows.Scan(&e.Seq, &e.At, &e.Project, &e.Key, &e.Action, &e.Object, &e.Detail)
+	return all(func(r result, e *access.Event) error {
+		return r.Scan(&e.Seq, &e.At, &e.Project, &e.Key, &e.Action, &e.Object, &e.Detail)
 	}, rows, err)
 }

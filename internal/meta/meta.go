@@ -5,7 +5,6 @@ package meta
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"io/fs"
 
@@ -26,7 +25,18 @@ var _ uploads.Meta = (*Store)(nil)
 type querier interface {
 	// exec returns how many rows it changed.
 	exec(ctx context.Context, query string, args ...any) (int64, error)
-	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	query(ctx context.Context, query string, args ...any) (result, error)
+	// each runs a statement once for each list of arguments, and returns how many
+	// rows that changed in all.
+	each(ctx context.Context, query string, args [][]any) (int64, error)
+}
+
+// result is the rows that a query found: those of database/sql, or of pgx.
+type result interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close()
 }
 
 // writer runs do in a transaction of its own, or in one that it shares with
@@ -56,7 +66,7 @@ func change(ctx context.Context, q querier, otherwise error, query string, args 
 }
 
 // all reads the rows of a query.
-func all[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) ([]T, error) {
+func all[T any](scan func(result, *T) error, rows result, err error) ([]T, error) {
 	if err != nil {
 		return nil, known(err)
 	}
@@ -73,7 +83,7 @@ func all[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) ([]T,
 }
 
 // one reads the only row of a query; none is fs.ErrNotExist.
-func one[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) (*T, error) {
+func one[T any](scan func(result, *T) error, rows result, err error) (*T, error) {
 	list, err := all(scan, rows, err)
 	if err != nil {
 		return nil, err
@@ -84,17 +94,17 @@ func one[T any](scan func(*sql.Rows, *T) error, rows *sql.Rows, err error) (*T, 
 	return &list[0], nil
 }
 
-func scanString(rows *sql.Rows, s *string) error { return rows.Scan(s) }
-func scanInt(rows *sql.Rows, n *int64) error     { return rows.Scan(n) }
+func scanString(r result, s *string) error { return r.Scan(s) }
+func scanInt(r result, n *int64) error     { return r.Scan(n) }
 
 // cursor is the place of a record in a list.
 type cursor struct{ createdAt, seq int64 }
 
-func scanCursor(rows *sql.Rows, c *cursor) error { return rows.Scan(&c.createdAt, &c.seq) }
+func scanCursor(r result, c *cursor) error { return r.Scan(&c.createdAt, &c.seq) }
 
 // listed runs the query of a page. The columns and the condition come from this
 // package alone; $1 is the project and $2 the purpose, "" for any.
-func listed[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) error, columns, table, where, project string, p uploads.Page, args ...any) ([]T, error) {
+func listed[T any](ctx context.Context, q querier, scan func(result, *T) error, columns, table, where, project string, p uploads.Page, args ...any) ([]T, error) {
 	query := "SELECT " + columns + " FROM " + table + " WHERE project = $1 AND " + where
 	if p.Purpose != "" {
 		query += " AND purpose = $2"

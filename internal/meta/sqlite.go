@@ -308,8 +308,12 @@ func (u unhurried) exec(ctx context.Context, query string, args ...any) (int64, 
 	return u.querier.exec(context.WithoutCancel(ctx), query, args...)
 }
 
-func (u unhurried) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (u unhurried) query(ctx context.Context, query string, args ...any) (result, error) {
 	return u.querier.query(context.WithoutCancel(ctx), query, args...)
+}
+
+func (u unhurried) each(ctx context.Context, query string, args [][]any) (int64, error) {
+	return u.querier.each(context.WithoutCancel(ctx), query, args)
 }
 
 // statements prepares each query once. Queries are constants of this package,
@@ -356,10 +360,27 @@ func (s *statements) exec(ctx context.Context, query string, args ...any) (int64
 	return res.RowsAffected()
 }
 
-func (s *statements) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (s *statements) query(ctx context.Context, query string, args ...any) (result, error) {
 	st, err := s.get(query)
 	if err != nil {
 		return nil, err
 	}
-	return st.QueryContext(ctx, args...)
+	rows, err := st.QueryContext(ctx, args...)
+	return sqlRows{rows}, err
 }
+
+func (s *statements) each(ctx context.Context, query string, args [][]any) (changed int64, err error) {
+	for _, list := range args {
+		n, err := s.exec(ctx, query, list...)
+		if err != nil {
+			return 0, err
+		}
+		changed += n
+	}
+	return changed, nil
+}
+
+type sqlRows struct{ *sql.Rows }
+
+// Close has nothing to tell that Err does not.
+func (r sqlRows) Close() { r.Rows.Close() }

@@ -2,15 +2,14 @@ package meta
 
 import (
 	"context"
-	"database/sql"
 
 	"uploadd/internal/uploads"
 )
 
 const uploadColumns = `seq, id, project, key_id, filename, purpose, mime_type, bytes, status, created_at, expires_at, file_life, COALESCE(file_id, '')`
 
-func scanUpload(rows *sql.Rows, u *uploads.Upload) error {
-	return rows.Scan(&u.Seq, &u.ID, &u.Project, &u.Key, &u.Filename, &u.Purpose, &u.MimeType, &u.Bytes, &u.Status,
+func scanUpload(r result, u *uploads.Upload) error {
+	return r.Scan(&u.Seq, &u.ID, &u.Project, &u.Key, &u.Filename, &u.Purpose, &u.MimeType, &u.Bytes, &u.Status,
 		&u.CreatedAt, &u.ExpiresAt, &u.FileLife, &u.FileID)
 }
 
@@ -82,8 +81,8 @@ func insertPart(ctx context.Context, q querier, p *uploads.Part) error {
 
 const partColumns = `seq, id, COALESCE(upload_id, ''), COALESCE(file_id, ''), start, bytes, crc32c, sums, created_at`
 
-func scanPart(rows *sql.Rows, p *uploads.Part) error {
-	return rows.Scan(&p.Seq, &p.ID, &p.UploadID, &p.FileID, &p.Offset, &p.Bytes, &p.CRC32C, &p.Sums, &p.CreatedAt)
+func scanPart(r result, p *uploads.Part) error {
+	return r.Scan(&p.Seq, &p.ID, &p.UploadID, &p.FileID, &p.Offset, &p.Bytes, &p.CRC32C, &p.Sums, &p.CreatedAt)
 }
 
 func (s *Store) Parts(ctx context.Context, project, uploadID string, p uploads.Page) ([]uploads.Part, error) {
@@ -120,14 +119,8 @@ func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.P
 		if err := insertFile(ctx, q, f); err != nil {
 			return err
 		}
-		for i := range parts {
-			err := change(ctx, q, uploads.ErrConflict, `
-				UPDATE parts SET file_id = $1, position = $2, start = $3
-				WHERE id = $4 AND upload_id = $5 AND file_id IS NULL`,
-				f.ID, i, parts[i].Offset, parts[i].ID, f.UploadID)
-			if err != nil {
-				return err
-			}
+		if err := placeParts(ctx, q, f, parts); err != nil {
+			return err
 		}
 		if err := letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due); err != nil {
 			return err
@@ -140,10 +133,25 @@ func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.P
 	})
 }
 
+// placeParts makes parts those of the File, in their order.
+func placeParts(ctx context.Context, q querier, f *uploads.File, parts []uploads.Part) error {
+	places := make([][]any, len(parts))
+	for i := range parts {
+		places[i] = []any{f.ID, i, parts[i].Offset, parts[i].ID, f.UploadID}
+	}
+	n, err := q.each(ctx, `UPDATE parts SET file_id = $1, position = $2, start = $3
+		WHERE id = $4 AND upload_id = $5 AND file_id IS NULL`, places)
+	if err == nil && n != int64(len(parts)) {
+		err = uploads.ErrConflict
+	}
+	return err
+}
+
 // letGo puts the keys of the Parts that where selects by id into the bin and
 // drops their records.
 func letGo(ctx context.Context, q querier, where, id string, due int64) error {
-	_, err := q.exec(ctx, `INSERT INTO bin (key, due_at) SELECT id, $2 FROM parts WHERE `+where, id, due)
+	_, err := q.exec(ctx, `INSERT INTO bin (key, due_at) SELECT id, CAST($2 AS BIGINT) FROM parts WHERE `+where+`
+		ON CONFLICT (key) DO UPDATE SET due_at = excluded.due_at, doomed = 0`, id, due)
 	if err != nil {
 		return err
 	}
