@@ -1,8 +1,12 @@
 package meta
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"uploadd/internal/uploads"
 )
@@ -99,11 +103,46 @@ func heldBy(ctx context.Context, q querier, uploadID string) (*held, error) {
 // beyond that.
 func (h *held) reserved() int64 { return max(h.declared, h.added) }
 
-// letGo takes from the accounts what the Upload held, and adds what it became.
-func (h *held) letGo(ctx context.Context, q querier, became charge) error {
+// letGo is the charge of an Upload that became something else, or nothing.
+func (h *held) letGo(became charge) charge {
 	became.reserved -= h.reserved()
 	became.uploads--
-	return became.to(ctx, q, h.project, h.key)
+	return became
+}
+
+// tally adds up what one step charges to many accounts.
+type tally map[holder]charge
+
+type holder struct {
+	accounts
+	id string
+}
+
+func (t tally) add(project, key string, c charge) {
+	t.addTo(holder{ofProjects, project}, c)
+	if key != "" {
+		t.addTo(holder{ofKeys, key}, c)
+	}
+}
+
+func (t tally) addTo(h holder, c charge) {
+	sum := t[h]
+	t[h] = charge{sum.bytes + c.bytes, sum.reserved + c.reserved, sum.files + c.files, sum.uploads + c.uploads}
+}
+
+// settle charges the accounts. Everybody locks projects before keys, and each of them
+// in the order of their ids, and waits for no other record while it has them: so no
+// two steps wait for each other.
+func (t tally) settle(ctx context.Context, q querier) error {
+	order := slices.SortedFunc(maps.Keys(t), func(a, b holder) int {
+		return cmp.Or(strings.Compare(b.kind, a.kind), strings.Compare(a.id, b.id))
+	})
+	for _, h := range order {
+		if err := t[h].account(ctx, q, h.accounts, h.id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) Accounts(ctx context.Context, by uploads.Caller) ([]uploads.Account, error) {

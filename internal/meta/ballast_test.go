@@ -65,7 +65,7 @@ func TestSQLiteStarved(t *testing.T) {
 	if err := s.CreateUpload(t.Context(), &uploads.Upload{ID: "upload_1", Status: "pending"}); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("a full disk: create: %v", err)
 	}
-	if keys, err := s.Doom(t.Context(), 5, 9); err != nil || len(keys) != 2 {
+	if keys, err := s.Doom(t.Context(), 5, 5, 9); err != nil || len(keys) != 2 {
 		t.Errorf("a full disk: doom: %v, %v", keys, err)
 	}
 	if err := s.Forget(t.Context(), []string{"part_1"}); err != nil {

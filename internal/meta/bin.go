@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"slices"
 
 	"uploadd/internal/uploads"
 )
@@ -66,47 +67,52 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 		return 0, err
 	}
 	err = s.write.free(ctx, func(q querier) error {
-		ended = 0
-		rows, err := q.query(ctx, `SELECT id`+expiredUploads+` LIMIT $2`, now, limit)
-		ids, err := all(scanString, rows, err)
+		uploadIDs, err := mark(ctx, q, `SELECT id`+expiredUploads+` LIMIT $2`,
+			`UPDATE uploads SET status = 'expired', ended_at = expires_at WHERE id = $1 AND status = 'pending'`, now, limit)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			// Compared again: another node may have ended it since.
-			n, err := q.exec(ctx, `UPDATE uploads SET status = 'expired', ended_at = expires_at WHERE id = $1 AND status = 'pending'`, id)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				continue
-			}
-			ended++
-			if err := endUpload(ctx, q, id, due); err != nil {
-				return err
-			}
-		}
-		rows, err = q.query(ctx, `SELECT id`+expiredFiles+` LIMIT $2`, now, limit-ended)
-		ids, err = all(scanString, rows, err)
+		fileIDs, err := mark(ctx, q, `SELECT id`+expiredFiles+` LIMIT $2`,
+			`UPDATE files SET deleted_at = expires_at WHERE id = $1 AND deleted_at IS NULL`, now, limit-len(uploadIDs))
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			n, err := q.exec(ctx, `UPDATE files SET deleted_at = expires_at WHERE id = $1 AND deleted_at IS NULL`, id)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				continue
-			}
-			ended++
-			if err := dropFile(ctx, q, id, due); err != nil {
+		ended = len(uploadIDs) + len(fileIDs)
+		freed := tally{}
+		for _, id := range uploadIDs {
+			if err := endUpload(ctx, q, id, due, freed); err != nil {
 				return err
 			}
 		}
-		return nil
+		for _, id := range fileIDs {
+			if err := dropFile(ctx, q, id, due, freed); err != nil {
+				return err
+			}
+		}
+		return freed.settle(ctx, q)
 	})
 	return ended, err
+}
+
+// mark runs set for the ids that a query finds, in their order, and returns those that
+// it changed: another node may have been faster.
+func mark(ctx context.Context, q querier, query, set string, args ...any) (marked []string, err error) {
+	rows, err := q.query(ctx, query, args...)
+	ids, err := all(scanString, rows, err)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		n, err := q.exec(ctx, set, id)
+		if err != nil {
+			return nil, err
+		}
+		if n == 1 {
+			marked = append(marked, id)
+		}
+	}
+	return marked, nil
 }
 
 // auditedFor is how much longer the audit log remembers than other records, in
@@ -142,18 +148,19 @@ func (s *Store) Purge(ctx context.Context, before int64, limit int) (forgotten i
 	return forgotten, err
 }
 
-func (s *Store) Doom(ctx context.Context, now int64, limit int) (keys []string, err error) {
+func (s *Store) Doom(ctx context.Context, now, again int64, limit int) (keys []string, err error) {
 	due, err := s.found(ctx, `SELECT 1 FROM bin WHERE due_at <= $1`, now)
 	if err != nil || !due {
 		return nil, err
 	}
 	err = s.write.free(ctx, func(q querier) error {
+		// due_at is asked twice: the second time of the row as another node left it.
 		rows, err := q.query(ctx, `
-			UPDATE bin SET doomed = 1 WHERE key IN (
+			UPDATE bin SET doomed = 1, due_at = $2 WHERE due_at <= $1 AND key IN (
 				SELECT key FROM bin WHERE due_at <= $1
 				AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.id = bin.key)
-				ORDER BY due_at LIMIT $2)
-			RETURNING key`, now, limit)
+				ORDER BY due_at LIMIT $3)
+			RETURNING key`, now, again, limit)
 		keys, err = all(scanString, rows, err)
 		return err
 	})

@@ -56,15 +56,19 @@ func (s *Store) DeleteFile(ctx context.Context, by uploads.Caller, id string, no
 		if err != nil {
 			return err
 		}
-		if err := dropFile(ctx, q, id, due); err != nil {
+		if err := note(ctx, q, now, by, "file.delete", id, ""); err != nil {
 			return err
 		}
-		return note(ctx, q, now, by, "file.delete", id, "")
+		freed := tally{}
+		if err := dropFile(ctx, q, id, due, freed); err != nil {
+			return err
+		}
+		return freed.settle(ctx, q)
 	})
 }
 
 // dropFile lets go of what a File, just marked deleted, consisted of.
-func dropFile(ctx context.Context, q querier, id string, due int64) error {
+func dropFile(ctx context.Context, q querier, id string, due int64, freed tally) error {
 	_, err := q.exec(ctx, `
 		UPDATE uploads SET ended_at = (SELECT deleted_at FROM files WHERE id = $1)
 		WHERE id = (SELECT upload_id FROM files WHERE id = $1)`, id)
@@ -79,5 +83,6 @@ func dropFile(ctx context.Context, q querier, id string, due int64) error {
 	if err != nil {
 		return err
 	}
-	return charge{bytes: -f.Bytes, files: -1}.to(ctx, q, f.Project, f.Key)
+	freed.add(f.Project, f.Key, charge{bytes: -f.Bytes, files: -1})
+	return nil
 }

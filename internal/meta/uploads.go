@@ -58,12 +58,13 @@ func (s *Store) AddPart(ctx context.Context, project string, p *uploads.Part, no
 		}
 		before := *now
 		before.added -= p.Bytes
-		if more := now.reserved() - before.reserved(); more > 0 {
-			if err := (charge{reserved: more}).to(ctx, q, now.project, now.key); err != nil {
-				return err
-			}
+		if err := insertPart(ctx, q, p); err != nil {
+			return err
 		}
-		return insertPart(ctx, q, p)
+		if more := now.reserved() - before.reserved(); more > 0 {
+			return charge{reserved: more}.to(ctx, q, now.project, now.key)
+		}
+		return nil
 	})
 }
 
@@ -129,7 +130,7 @@ func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.P
 		if err != nil {
 			return err
 		}
-		return h.letGo(ctx, q, charge{bytes: f.Bytes, files: 1})
+		return h.letGo(charge{bytes: f.Bytes, files: 1}).to(ctx, q, h.project, h.key)
 	})
 }
 
@@ -164,12 +165,16 @@ func (s *Store) Cancel(ctx context.Context, project, id string, now, due int64) 
 		if err := swap(ctx, q, project, id, now, `status = 'cancelled', ended_at = $3`); err != nil {
 			return err
 		}
-		return endUpload(ctx, q, id, due)
+		freed := tally{}
+		if err := endUpload(ctx, q, id, due, freed); err != nil {
+			return err
+		}
+		return freed.settle(ctx, q)
 	})
 }
 
 // endUpload lets go of all that an Upload held, just marked as ended.
-func endUpload(ctx context.Context, q querier, id string, due int64) error {
+func endUpload(ctx context.Context, q querier, id string, due int64, freed tally) error {
 	if err := letGo(ctx, q, `upload_id = $1`, id, due); err != nil {
 		return err
 	}
@@ -177,5 +182,6 @@ func endUpload(ctx context.Context, q querier, id string, due int64) error {
 	if err != nil {
 		return err
 	}
-	return h.letGo(ctx, q, charge{})
+	freed.add(h.project, h.key, h.letGo(charge{}))
+	return nil
 }

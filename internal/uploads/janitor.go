@@ -13,6 +13,8 @@ const (
 	// the place in the list of those who page through it, and the answer to
 	// those who ask again.
 	remembered = 30 * 24 * time.Hour
+	// doomedFor is how long a node has for a batch before others take it over.
+	doomedFor = time.Minute
 )
 
 // Janitor cleans up every period until ctx ends. Any number may run at once.
@@ -73,8 +75,12 @@ func (s *Service) emptyBin(ctx context.Context, now int64) (deleted int, err err
 		}
 		defer release()
 	}
+	again := now
+	if !s.Exclusive {
+		again += int64(doomedFor / time.Second)
+	}
 	for {
-		keys, err := s.Meta.Doom(ctx, now, janitorBatch)
+		keys, err := s.Meta.Doom(ctx, now, again, janitorBatch)
 		if err != nil || len(keys) == 0 {
 			return deleted, err
 		}

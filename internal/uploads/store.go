@@ -88,9 +88,10 @@ type Meta interface {
 	// it returns how many it forgot.
 	Purge(ctx context.Context, before int64, limit int) (int, error)
 	// Doom returns at most limit keys that are due at now, having marked them
-	// so that no AddPart or CreateFile can take them out of the bin any more.
+	// so that no AddPart or CreateFile can take them out of the bin any more. They
+	// are due again at again: until then nobody else is given them.
 	// A key that a record refers to is never returned.
-	Doom(ctx context.Context, now int64, limit int) ([]string, error)
+	Doom(ctx context.Context, now, again int64, limit int) ([]string, error)
 	// Forget removes doomed keys, whose blobs are gone, from the bin: those that
 	// were discarded meanwhile stay.
 	Forget(ctx context.Context, keys []string) error

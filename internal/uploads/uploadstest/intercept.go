@@ -163,8 +163,8 @@ func (m *interceptedMeta) Purge(ctx context.Context, before int64, limit int) (i
 	return value(m.hook, "Meta.Purge", func() (int, error) { return m.meta.Purge(ctx, before, limit) })
 }
 
-func (m *interceptedMeta) Doom(ctx context.Context, now int64, limit int) ([]string, error) {
-	return value(m.hook, "Meta.Doom", func() ([]string, error) { return m.meta.Doom(ctx, now, limit) })
+func (m *interceptedMeta) Doom(ctx context.Context, now, again int64, limit int) ([]string, error) {
+	return value(m.hook, "Meta.Doom", func() ([]string, error) { return m.meta.Doom(ctx, now, again, limit) })
 }
 
 func (m *interceptedMeta) Forget(ctx context.Context, keys []string) error {

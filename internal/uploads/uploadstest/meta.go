@@ -129,7 +129,7 @@ func testBin(t *testing.T, m uploads.Meta) {
 	ok(t, m.AddPart(background, "p", &p, 100, plenty))
 	equal(t, "the bin", binned(t, m), []string{key(2)})
 	ok(t, m.Discard(background, []string{key(1), key(2)}, 0))
-	equal(t, "what is doomed", Must(m.Doom(background, 1, 10))(t), []string{key(2)})
+	equal(t, "what is doomed", Must(m.Doom(background, 1, 1, 10))(t), []string{key(2)})
 	// A doomed key cannot come back, even for a writer that slept through it.
 	late := p
 	late.ID = key(2)
@@ -138,15 +138,15 @@ func testBin(t *testing.T, m uploads.Meta) {
 	if _, err := m.File(background, "p", fileOf(u, 5).ID, 100); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file was recorded without its bytes: %v", err)
 	}
-	equal(t, "what is doomed still", Must(m.Doom(background, 1, 10))(t), []string{key(2)})
+	equal(t, "what is doomed still", Must(m.Doom(background, 1, 1, 10))(t), []string{key(2)})
 	// Nor is it forgotten if its writer gave up while its blob was being deleted,
 	// or after.
 	ok(t, m.Discard(background, []string{key(2)}, 0))
 	ok(t, m.Forget(background, []string{key(2)}))
-	equal(t, "what was discarded is doomed again", Must(m.Doom(background, 1, 10))(t), []string{key(2)})
+	equal(t, "what was discarded is doomed again", Must(m.Doom(background, 1, 1, 10))(t), []string{key(2)})
 	ok(t, m.Forget(background, []string{key(2)}))
 	ok(t, m.Discard(background, []string{key(1), key(2)}, 0))
-	equal(t, "what was discarded late", Must(m.Doom(background, 1, 10))(t), []string{key(2)})
+	equal(t, "what was discarded late", Must(m.Doom(background, 1, 1, 10))(t), []string{key(2)})
 	ok(t, m.Forget(background, []string{key(2)}))
 	equal(t, "the bin", binned(t, m), nil)
 	for k, want := range map[string]bool{key(1): true, key(2): false} {
@@ -176,11 +176,14 @@ func testDoom(t *testing.T, m uploads.Meta) {
 	// A key both in the bin and of a part cannot come to be; if it did, the part wins.
 	ok(t, m.Reserve(background, []string{kept.ID}, 1))
 	ok(t, m.Discard(background, []string{key(3)}, 400))
-	equal(t, "nothing is due", Must(m.Doom(background, 0, 10))(t), nil)
-	got := Must(m.Doom(background, 150, 10))(t)
+	equal(t, "nothing is due", Must(m.Doom(background, 0, 0, 10))(t), nil)
+	got := Must(m.Doom(background, 150, 150, 10))(t)
 	slices.Sort(got)
 	equal(t, "due", got, []string{key(2), key(4)})
-	equal(t, "at most one", len(Must(m.Doom(background, 400, 1))(t)), 1)
+	equal(t, "at most one", len(Must(m.Doom(background, 400, 400, 1))(t)), 1)
+	equal(t, "all of them", len(Must(m.Doom(background, 400, 500, 10))(t)), 3)
+	equal(t, "while another node deletes them", Must(m.Doom(background, 499, 600, 10))(t), nil)
+	equal(t, "when it did not", len(Must(m.Doom(background, 500, 600, 10))(t)), 3)
 }
 
 func testExpire(t *testing.T, m uploads.Meta) {
