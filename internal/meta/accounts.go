@@ -39,7 +39,7 @@ func scanAccount(r result, a *uploads.Account) error {
 	return r.Scan(&a.Kind, &a.ID, &l.Bytes, &l.Files, &l.Uploads, &l.Requests, &a.Bytes, &a.Reserved, &a.Files, &a.Uploads)
 }
 
-func (t accounts) one(ctx context.Context, q querier, id string) (*uploads.Account, error) {
+func (t accounts) one(ctx context.Context, q reader, id string) (*uploads.Account, error) {
 	rows, err := q.query(ctx, t.byID, id)
 	return one(scanAccount, rows, err)
 }

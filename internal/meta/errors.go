@@ -13,9 +13,12 @@ import (
 
 // known says what an error of the database means to the domain.
 func known(err error) error {
+	if err == nil {
+		return nil
+	}
 	code, ok := sqliteCode(err)
 	if !ok {
-		return err
+		return knownToPostgres(err)
 	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_FULL:

@@ -3,7 +3,6 @@ package meta
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"uploadd/internal/access"
@@ -63,7 +62,8 @@ func (s *Store) RevokeKey(ctx context.Context, id string, now int64) error {
 		if err != nil || k.RevokedAt != 0 {
 			return err
 		}
-		if err := change(ctx, q, fs.ErrNotExist, `UPDATE keys SET revoked_at = $2 WHERE id = $1`, id, now); err != nil {
+		n, err := q.exec(ctx, `UPDATE keys SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, id, now)
+		if err != nil || n == 0 { // somebody else was faster
 			return err
 		}
 		return note(ctx, q, now, uploads.Caller{Project: k.Project}, "key.revoke", id, "")
@@ -80,6 +80,10 @@ func (s *Store) Projects(ctx context.Context) ([]uploads.Account, error) {
 func (s *Store) SetLimits(ctx context.Context, project string, now int64, set func(*uploads.Limits)) error {
 	return s.write.write(ctx, func(q querier) error {
 		if err := ensureProject(ctx, q, project); err != nil {
+			return err
+		}
+		// Locked, for others that change them.
+		if _, err := q.exec(ctx, `UPDATE projects SET name = name WHERE name = $1`, project); err != nil {
 			return err
 		}
 		a, err := ofProjects.one(ctx, q, project)

@@ -7,25 +7,32 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"time"
 
 	"uploadd/internal/uploads"
 )
 
 // Store implements uploads.Meta.
 type Store struct {
-	read  querier
+	read  reader
 	write writer
 	ping  func(context.Context) error
+	wall  func() time.Time // nil: the clock of this machine
 	close func() error
 }
 
 var _ uploads.Meta = (*Store)(nil)
 
-// querier runs statements, by itself or in a transaction.
+// reader runs queries.
+type reader interface {
+	query(ctx context.Context, query string, args ...any) (result, error)
+}
+
+// querier runs statements in a transaction.
 type querier interface {
+	reader
 	// exec returns how many rows it changed.
 	exec(ctx context.Context, query string, args ...any) (int64, error)
-	query(ctx context.Context, query string, args ...any) (result, error)
 	// each runs a statement once for each list of arguments, and returns how many
 	// rows that changed in all.
 	each(ctx context.Context, query string, args [][]any) (int64, error)
@@ -54,6 +61,10 @@ func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
 
 // Close waits for writes that have begun, and closes the database.
 func (s *Store) Close() error { return s.close() }
+
+// Wall is the clock that all who use the database have in common, nil if that is the
+// one of this machine.
+func (s *Store) Wall() func() time.Time { return s.wall }
 
 // change runs one statement that must change exactly one row, and returns
 // otherwise when it does not.
@@ -104,7 +115,7 @@ func scanCursor(r result, c *cursor) error { return r.Scan(&c.createdAt, &c.seq)
 
 // listed runs the query of a page. The columns and the condition come from this
 // package alone; $1 is the project and $2 the purpose, "" for any.
-func listed[T any](ctx context.Context, q querier, scan func(result, *T) error, columns, table, where, project string, p uploads.Page, args ...any) ([]T, error) {
+func listed[T any](ctx context.Context, q reader, scan func(result, *T) error, columns, table, where, project string, p uploads.Page, args ...any) ([]T, error) {
 	query := "SELECT " + columns + " FROM " + table + " WHERE project = $1 AND " + where
 	if p.Purpose != "" {
 		query += " AND purpose = $2"
