@@ -24,7 +24,7 @@ type backupCmd struct {
 // Run copies the records as they are at one moment, and then every blob that they
 // refer to. Nothing is deleted from the data meanwhile, so all of those are there.
 func (c *backupCmd) Run(env *environment) error {
-	src, err := c.openBeside(meta.OpenSQLiteReadOnly)
+	src, err := storeFlags{dataFlag: c.dataFlag}.openForReading(env.ctx)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (c *backupCmd) Run(env *environment) error {
 		return err
 	}
 	defer dst.Close()
-	hold, err := holdDeletions(src.dir)
+	hold, err := holdDeletions(src.disk.Dir())
 	if err != nil {
 		return err
 	}

@@ -10,12 +10,12 @@ import (
 )
 
 type checkCmd struct {
-	dataFlag
+	storeFlags
 	ReadData bool `help:"Read every byte and hold it against its checksum."`
 }
 
 func (c *checkCmd) Run(env *environment) error {
-	st, err := c.openForReading()
+	st, err := c.openForReading(env.ctx)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (c *checkCmd) Run(env *environment) error {
 	checker := uploads.Checker{
 		Meta:     st.meta,
 		Blobs:    st.blobs,
-		Keys:     st.blobs.Keys(),
+		Keys:     st.keys(),
 		ReadData: c.ReadData,
 		Report:   func(fault string) { fmt.Fprintln(env.stdout, fault) },
 		Now:      time.Now().Unix(),
@@ -44,7 +44,7 @@ func (c *checkCmd) Run(env *environment) error {
 }
 
 type gcCmd struct {
-	dataFlag
+	storeFlags
 	Now bool `help:"Remove what is due."`
 }
 
@@ -52,7 +52,7 @@ func (c *gcCmd) Run(env *environment) error {
 	if c.Now {
 		return c.clean(env)
 	}
-	st, err := c.openForReading()
+	st, err := c.openForReading(env.ctx)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (c *gcCmd) clean(env *environment) error {
 		return err
 	}
 	defer st.Close()
-	n, err := uploads.New(uploads.Config{Meta: st.meta, Blobs: st.blobs, Hold: st.mayDelete}).Clean(env.ctx)
+	n, err := uploads.New(uploads.Config{Meta: st.meta, Blobs: st.blobs, Hold: st.mayDelete, Wall: st.meta.Wall()}).Clean(env.ctx)
 	fmt.Fprintf(env.stdout, "%d entries removed from the bin\n", n)
 	return err
 }

@@ -22,7 +22,7 @@ type keysCmd struct {
 }
 
 type createKeyCmd struct {
-	dataFlag
+	storeFlags
 	Project string        `required:"" placeholder:"NAME" help:"The project whose Uploads and Files the key is for. It is made if there is none."`
 	Name    string        `placeholder:"TEXT" help:"What the key is for, to be seen in the list."`
 	Scope   access.Scopes `default:"read,write,delete" placeholder:"SCOPES" help:"What it allows: some of read, write and delete, or upload for handing data in and nothing else (${default})."`
@@ -59,7 +59,7 @@ func (c *createKeyCmd) Run(env *environment) error {
 }
 
 type listKeysCmd struct {
-	dataFlag
+	storeFlags
 	Project string `placeholder:"NAME" help:"Only those of this project."`
 	jsonFlag
 }
@@ -76,7 +76,7 @@ type keyLine struct {
 }
 
 func (c *listKeysCmd) Run(env *environment) error {
-	st, err := c.openForReading()
+	st, err := c.openForReading(env.ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (c *listKeysCmd) Run(env *environment) error {
 func date(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04") }
 
 type revokeKeyCmd struct {
-	dataFlag
+	storeFlags
 	ID string `arg:"" help:"The id of the key, as the list shows it, or the key itself."`
 }
 

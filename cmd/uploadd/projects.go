@@ -20,12 +20,12 @@ type projectsCmd struct {
 }
 
 type listProjectsCmd struct {
-	dataFlag
+	storeFlags
 	jsonFlag
 }
 
 func (c *listProjectsCmd) Run(env *environment) error {
-	st, err := c.openForReading()
+	st, err := c.openForReading(env.ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func limit(n int64, show func(int64) string) string {
 }
 
 type limitCmd struct {
-	dataFlag
+	storeFlags
 	Project string `arg:"" help:"The project. It is made if there is none."`
 	limitFlags
 }
@@ -71,7 +71,7 @@ func (c *limitCmd) Run(env *environment) error {
 }
 
 type auditCmd struct {
-	dataFlag
+	storeFlags
 	Project string `placeholder:"NAME" help:"Only what concerns this project."`
 	jsonFlag
 }
@@ -87,7 +87,7 @@ type eventLine struct {
 }
 
 func (c *auditCmd) Run(env *environment) error {
-	st, err := c.openForReading()
+	st, err := c.openForReading(env.ctx)
 	if err != nil {
 		return err
 	}

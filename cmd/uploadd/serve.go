@@ -18,7 +18,7 @@ import (
 )
 
 type serveCmd struct {
-	dataFlag
+	storeFlags
 	Listen    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
 	UploadTTL time.Duration `default:"1h" placeholder:"DURATION" help:"How long an Upload stays open (${default})."`
 	MaxPart   size          `default:"64MiB" placeholder:"SIZE" help:"The largest Part (${default})."`
@@ -60,7 +60,7 @@ func (c *serveCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	warnUntrusted(log, st.dir)
+	warnUntrusted(log, st)
 	stopDebug, err := c.startDebug(log)
 	if err != nil {
 		return errors.Join(err, st.Close())
@@ -81,8 +81,9 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		MaxPart:   int64(c.MaxPart),
 		MaxUpload: int64(c.MaxUpload),
 		MaxFile:   int64(c.MaxFile),
-		Exclusive: true,
+		Exclusive: st.lock != nil,
 		Hold:      st.mayDelete,
+		Wall:      st.meta.Wall(),
 		Log:       log,
 	})
 	switch err := svc.Recover(env.ctx); {
@@ -111,7 +112,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
-	fmt.Fprintf(env.stdout, "uploadd listens on %s://%s/v1 and keeps its data in %s\n", scheme, listener.Addr(), st.dir)
+	fmt.Fprintf(env.stdout, "uploadd listens on %s://%s/v1 and keeps %s\n", scheme, listener.Addr(), st)
 	select {
 	case err := <-served:
 		return err
@@ -128,8 +129,15 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 }
 
 // warnUntrusted says so where a flush of the disk promises nothing.
-func warnUntrusted(log *slog.Logger, dir string) {
-	for _, path := range []string{dir, blobDir(dir)} { // which may be a mount of its own
+func warnUntrusted(log *slog.Logger, st *stores) {
+	var paths []string
+	if st.lock != nil {
+		paths = append(paths, st.dir)
+	}
+	if st.disk != nil { // which may be a mount of its own
+		paths = append(paths, st.disk.Dir())
+	}
+	for _, path := range paths {
 		switch name, err := blob.Untrusted(path); {
 		case err != nil:
 			log.Warn("whether the disk keeps what it is given is not known", "err", err)
@@ -152,7 +160,7 @@ func loopback(address string) (bool, error) {
 // requireKey refuses to listen where others can reach it while there is no key
 // that would tell them apart.
 func (c *serveCmd) requireKey(ctx context.Context) error {
-	st, err := c.openForReading()
+	st, err := c.openForReading(ctx)
 	if err == nil {
 		defer st.Close()
 		if any, err := st.meta.AnyKey(ctx); err != nil || any {

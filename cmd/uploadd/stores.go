@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,19 +18,30 @@ import (
 
 	"uploadd/internal/blob"
 	"uploadd/internal/meta"
+	"uploadd/internal/uploads"
 )
 
-// dataFlag is shared by all commands that touch the data.
+// dataFlag names the directory that everything is in, unless storeFlags say otherwise.
 type dataFlag struct {
-	Data string `default:"./uploadd-data" placeholder:"DIR" help:"Where everything is kept (${default})."`
+	Data string `default:"./uploadd-data" placeholder:"DIR" help:"Where everything is kept that is kept nowhere else (${default})."`
 }
 
-// stores is an opened data directory.
+// stores is where everything is kept, opened.
 type stores struct {
-	dir   string // absolute
+	dir   string // the data directory, absolute; it need not exist where all is elsewhere
 	meta  *meta.Store
-	blobs *blob.Disk
-	lock  *os.File // nil when opened beside a server
+	blobs blobStore
+	disk  *blob.Disk // the same as blobs, if they are on one
+	lock  *os.File   // nil when opened beside a server, or when others may use the stores too
+
+	// What keeps the records and the bytes, for people to read.
+	metaName, blobsName string
+}
+
+// blobStore is a store of blobs with its end.
+type blobStore interface {
+	uploads.Blobs
+	Close() error
 }
 
 // shortly is how long to wait for commands that have the data directory for a moment.
@@ -37,17 +49,23 @@ const shortly = 5 * time.Second
 
 // open opens the data directory, makes it where it is missing, and locks it: a
 // second server on the same directory is refused.
-func (d dataFlag) open(ctx context.Context) (*stores, error) {
+func (f storeFlags) open(ctx context.Context) (*stores, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	if f.Meta != "" {
+		return f.openShared(ctx, meta.OpenPostgres)
+	}
 	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
-		st, err := d.tryOpen(ctx)
+		st, err := f.tryOpen(ctx)
 		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) || ctx.Err() != nil {
 			return st, err
 		}
 	}
 }
 
-func (d dataFlag) tryOpen(ctx context.Context) (*stores, error) {
-	dir, err := filepath.Abs(d.Data)
+func (f storeFlags) tryOpen(ctx context.Context) (*stores, error) {
+	dir, err := filepath.Abs(f.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +76,7 @@ func (d dataFlag) tryOpen(ctx context.Context) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openStores(dir, func(path string) (*meta.Store, error) { return meta.OpenSQLite(ctx, path) })
+	s, err := f.openStores(ctx, dir, func(path string) (*meta.Store, error) { return meta.OpenSQLite(ctx, path) })
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -79,11 +97,11 @@ func lockDirectory(dir string) (*os.File, error) {
 	return lock, nil
 }
 
-// holdDeletions keeps every janitor from deleting blobs in dir until the file is
-// closed, if only by the end of the process. It waits for one that is at it. The
-// lock is on the directory itself: a full disk has no room for a new file.
+// holdDeletions keeps every janitor from deleting blobs in a directory of them until
+// the file is closed, if only by the end of the process. It waits for one that is at
+// it. The lock is on the directory itself: a full disk has no room for a new file.
 func holdDeletions(dir string) (*os.File, error) {
-	f, err := os.Open(blobDir(dir))
+	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +114,10 @@ func holdDeletions(dir string) (*os.File, error) {
 // mayDelete asks whether nobody holds deletions up, and keeps others from doing
 // so until release is called. release is nil while somebody does.
 func (s *stores) mayDelete() (release func(), err error) {
-	f, err := os.Open(blobDir(s.dir))
+	if s.disk == nil { // nobody can
+		return func() {}, nil
+	}
+	f, err := os.Open(s.disk.Dir())
 	if err != nil {
 		return nil, err
 	}
@@ -113,36 +134,43 @@ func (s *stores) mayDelete() (release func(), err error) {
 var errNoData = errors.New("holds no data of uploadd")
 
 // openBeside opens a data directory that exists, and that a server may be using.
-func (d dataFlag) openBeside(records func(path string) (*meta.Store, error)) (*stores, error) {
-	dir, err := filepath.Abs(d.Data)
+func (f storeFlags) openBeside(ctx context.Context, records func(path string) (*meta.Store, error)) (*stores, error) {
+	dir, err := filepath.Abs(f.Data)
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range []string{database(dir), blobDir(dir)} { // opening would make what is missing
+	needed := []string{database(dir)}
+	if f.Blobs == "" {
+		needed = append(needed, blobDir(dir))
+	}
+	for _, path := range needed { // opening would make what is missing
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s %w (%s is missing): name the server's directory with --data", dir, errNoData, filepath.Base(path))
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	return openStores(dir, records)
+	return f.openStores(ctx, dir, records)
 }
 
 // openForChange opens a data directory that exists for a small change of the records:
 // by itself, or beside the server that has it.
-func (d dataFlag) openForChange(ctx context.Context) (*stores, error) {
-	if _, err := os.Stat(database(d.Data)); errors.Is(err, fs.ErrNotExist) {
-		dir, err := filepath.Abs(d.Data)
+func (f storeFlags) openForChange(ctx context.Context) (*stores, error) {
+	if _, err := os.Stat(database(f.Data)); f.Meta == "" && errors.Is(err, fs.ErrNotExist) {
+		dir, err := filepath.Abs(f.Data)
 		return nil, errors.Join(fmt.Errorf("%s %w: name the server's directory with --data", dir, errNoData), err)
 	}
-	return d.openOrMake(ctx)
+	return f.openOrMake(ctx)
 }
 
 // openOrMake is openForChange, and makes a directory that does not exist.
-func (d dataFlag) openOrMake(ctx context.Context) (st *stores, err error) {
+func (f storeFlags) openOrMake(ctx context.Context) (st *stores, err error) {
+	if f.Meta != "" {
+		return f.open(ctx)
+	}
 	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
-		if st, err = d.tryOpen(ctx); errors.Is(err, syscall.EWOULDBLOCK) {
-			st, err = d.openBeside(besideServer(ctx))
+		if st, err = f.tryOpen(ctx); errors.Is(err, syscall.EWOULDBLOCK) {
+			st, err = f.openBeside(ctx, besideServer(ctx))
 		}
 		// Another command may be making the directory just now.
 		making := errors.Is(err, errNoData) || errors.Is(err, meta.ErrVersion)
@@ -165,22 +193,31 @@ func besideServer(ctx context.Context) func(path string) (*meta.Store, error) {
 	}
 }
 
-// openForReading opens the data directory, beside a server if there is one.
-func (d dataFlag) openForReading() (*stores, error) { return d.openBeside(meta.OpenSQLiteReadOnly) }
+// openForReading opens the stores, beside servers if there are any.
+func (f storeFlags) openForReading(ctx context.Context) (*stores, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	if f.Meta != "" {
+		return f.openShared(ctx, meta.OpenPostgresReadOnly)
+	}
+	return f.openBeside(ctx, meta.OpenSQLiteReadOnly)
+}
 
 func database(dir string) string { return filepath.Join(dir, "uploadd.db") }
 func blobDir(dir string) string  { return filepath.Join(dir, "blobs") }
 
-func openStores(dir string, records func(path string) (*meta.Store, error)) (*stores, error) {
-	blobs, err := blob.OpenDisk(blobDir(dir))
-	if err != nil {
-		return nil, fmt.Errorf("the directory of blobs: %w", err)
+func (f storeFlags) openStores(ctx context.Context, dir string, records func(path string) (*meta.Store, error)) (*stores, error) {
+	s := &stores{dir: dir, metaName: dir, blobsName: dir}
+	if err := f.openBlobs(ctx, s); err != nil {
+		return nil, err
 	}
 	m, err := records(database(dir))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the database of records: %w", err), blobs.Close())
+		return nil, errors.Join(fmt.Errorf("the database of records: %w", err), s.blobs.Close())
 	}
-	return &stores{dir: dir, meta: m, blobs: blobs}, nil
+	s.meta = m
+	return s, nil
 }
 
 func (s *stores) Close() error {
@@ -189,6 +226,22 @@ func (s *stores) Close() error {
 		err = errors.Join(err, s.lock.Close()) // which unlocks
 	}
 	return err
+}
+
+// keys lists all blobs, nil where they are not listed.
+func (s *stores) keys() iter.Seq2[string, error] {
+	if s.disk == nil {
+		return nil
+	}
+	return s.disk.Keys()
+}
+
+// String says where everything is kept.
+func (s *stores) String() string {
+	if s.metaName == s.blobsName {
+		return "its data in " + s.metaName
+	}
+	return "its records in " + s.metaName + " and its bytes in " + s.blobsName
 }
 
 var typeOfSize = reflect.TypeFor[size]()

@@ -17,6 +17,7 @@ import (
 
 	"uploadd/api"
 	"uploadd/client"
+	"uploadd/internal/blob"
 	"uploadd/internal/uploads/uploadstest"
 )
 
@@ -217,7 +218,9 @@ func TestUntrustedDisk(t *testing.T) {
 	dir := uploadstest.Must(os.MkdirTemp("/dev/shm", "uploadd"))(t)
 	defer os.RemoveAll(dir)
 	var log bytes.Buffer
-	warnUntrusted(newLogger(&log, "text", false), dir)
+	disk := uploadstest.Must(blob.OpenDisk(dir))(t)
+	defer disk.Close()
+	warnUntrusted(newLogger(&log, "text", false), &stores{disk: disk})
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "tmpfs") {
 		t.Errorf("the log says %q", log.String())
 	}
@@ -233,13 +236,13 @@ func TestDataDirectory(t *testing.T) {
 		t.Errorf("exit %d, %q", code, stderr)
 	}
 	var refused *os.PathError
-	if err := (dataFlag{Data: filepath.Join(file, "below")}).check(); !errors.As(err, &refused) {
+	if err := (storeFlags{dataFlag: dataFlag{Data: filepath.Join(file, "below")}}).check(); !errors.As(err, &refused) {
 		t.Errorf("below a file: %v", err)
 	}
 }
 
-func (d dataFlag) check() error {
-	st, err := d.open(context.Background())
+func (f storeFlags) check() error {
+	st, err := f.open(context.Background())
 	if err == nil {
 		return st.Close()
 	}

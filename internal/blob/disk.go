@@ -73,6 +73,9 @@ func (d *Disk) prepare() error {
 // Close releases the directory.
 func (d *Disk) Close() error { return errors.Join(d.dir.Close(), d.root.Close()) }
 
+// Dir is the directory.
+func (d *Disk) Dir() string { return d.root.Name() }
+
 // path is where a key is kept, and the directory it is in.
 func (d *Disk) path(key string) (dir, path string, err error) {
 	if !keyShape.MatchString(key) {

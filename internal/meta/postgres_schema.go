@@ -99,6 +99,9 @@ func verifyPostgresVersion(ctx context.Context, pool *pgxpool.Pool) error {
 	if err != nil {
 		return fmt.Errorf("the version of the database: %w", err)
 	}
+	if have == 0 {
+		return ErrEmpty
+	}
 	if have < want {
 		return fmt.Errorf("%w: it has version %d, and this program reads version %d: start its server once", ErrVersion, have, want)
 	}

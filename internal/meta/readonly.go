@@ -21,8 +21,12 @@ func OpenSQLiteReadOnly(path string) (*Store, error) {
 	return &Store{read: &statements{prepare: db.PrepareContext}, write: refuser{}, ping: db.PingContext, close: db.Close}, nil
 }
 
-// ErrVersion is a database of another version of this program.
-var ErrVersion = errors.New("the database is of another version")
+var (
+	// ErrVersion is a database of another version of this program.
+	ErrVersion = errors.New("the database is of another version")
+	// ErrEmpty is a database that no server has used yet.
+	ErrEmpty = errors.New("the database is empty")
+)
 
 // verifyVersion refuses a schema that is not this program's, which only a server
 // brings up to date.

@@ -41,13 +41,13 @@ func newClock(wall func() time.Time, elapsed func() time.Duration, log *slog.Log
 	return &clock{wall: wall, elapsed: elapsed, log: log, now: wall(), at: elapsed()}
 }
 
-// systemClock is a clock that follows the one of this machine.
-func systemClock(log *slog.Logger) *clock {
+// systemClock is a clock that follows wall, or the clock of this machine for nil.
+func systemClock(wall func() time.Time, log *slog.Logger) *clock {
+	if wall == nil {
+		wall = func() time.Time { return time.Now().Round(0) } // without the monotonic reading
+	}
 	start := time.Now()
-	return newClock(
-		func() time.Time { return time.Now().Round(0) }, // without the monotonic reading
-		func() time.Duration { return time.Since(start) },
-		log)
+	return newClock(wall, func() time.Duration { return time.Since(start) }, log)
 }
 
 // Now never goes back.

@@ -52,9 +52,12 @@ type Config struct {
 	Hold func() (release func(), err error)
 
 	// Now is the time by which everything lives and ends; a clock that follows
-	// the one of the machine, but does not leap with it.
+	// Wall, but does not leap with it.
 	Now func() time.Time
-	Log *slog.Logger // nil logs nothing
+	// Wall is the clock that all who use the stores have in common; that of this
+	// machine.
+	Wall func() time.Time
+	Log  *slog.Logger // nil logs nothing
 }
 
 // Service keeps Uploads and Files in its stores. It has no state of its own
@@ -79,7 +82,7 @@ func New(c Config) *Service {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
-		c.Now = systemClock(c.Log).Now
+		c.Now = systemClock(c.Wall, c.Log).Now
 	}
 	return &Service{
 		Config:  c,
