@@ -104,6 +104,16 @@ type API interface {
 	Usage(ctx context.Context) (*Usage, error)
 }
 
+// Bounded may be implemented by the readers that AddPart and CreateFile are given. Some
+// stores must be told a length before the first byte; of a field of a form it is
+// known only nearly.
+type Bounded interface {
+	io.Reader
+	// AtMost returns how many bytes can still come, in the best case. It may become
+	// known only with the first Read, and less than before minus what was read.
+	AtMost() (n int64, known bool)
+}
+
 // Content is the bytes of a File. A read delivers the bytes that were stored
 // or fails: damage found in the store is an error, never wrong bytes followed
 // by io.EOF. Not safe for concurrent use.
@@ -115,3 +125,8 @@ type Content interface {
 	// known: over HTTP from the first Read on, if the server tells it.
 	CRC32C() (sum uint32, known bool)
 }
+
+// Expectant may be implemented by a Content that is not known to be there when it has
+// been opened. Ready looks whether the first bytes from the present place on can be
+// read, without reading them: an answer can then say so instead of breaking off.
+type Expectant interface{ Ready() error }

@@ -87,17 +87,17 @@ func (d *Disk) path(key string) (dir, path string, err error) {
 
 // Put stores all of r. When it returns nil the bytes and their name survive a
 // loss of power. A full disk is syscall.ENOSPC.
-func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (err error) {
+func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, err error) {
 	dir, path, err := d.path(key)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := d.room(); err != nil {
-		return err
+		return 0, err
 	}
 	f, err := d.root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		if err != nil { // space returns at once rather than with the janitor
@@ -106,16 +106,17 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (err error) {
 	}()
 	// After a failed flush the kernel may have dropped the pages and would
 	// report success the next time: the file is given up, never flushed again.
-	if err := fill(ctx, f, r, d.room); err != nil {
-		return errors.Join(err, f.Close())
+	size, err = fill(ctx, f, r, d.room)
+	if err != nil {
+		return 0, errors.Join(err, f.Close())
 	}
 	if err := f.Sync(); err != nil {
-		return errors.Join(err, f.Close())
+		return 0, errors.Join(err, f.Close())
 	}
 	if err := f.Close(); err != nil {
-		return err
+		return 0, err
 	}
-	return syncDir(d.root, dir)
+	return size, syncDir(d.root, dir)
 }
 
 // Open reads n bytes from off.

@@ -57,7 +57,7 @@ func TestDiskInMemory(t *testing.T) {
 func TestDiskKeys(t *testing.T) {
 	d, dir := openDisk(t)
 	for _, key := range []string{"", "ab", "../../etc/passwd", "a/b", "part_\x00ab", "PART_AB", ".", "..", strings.Repeat("a", 101), "part_.ab"} {
-		if err := d.Put(context.Background(), key, strings.NewReader("x")); !errors.Is(err, fs.ErrInvalid) {
+		if _, err := d.Put(context.Background(), key, strings.NewReader("x")); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("put %q: %v", key, err)
 		}
 		if _, err := d.Open(context.Background(), key, 0, 1); !errors.Is(err, fs.ErrInvalid) {
@@ -101,7 +101,7 @@ func TestDiskPlanted(t *testing.T) {
 		if _, err := d.Size(context.Background(), key); err == nil {
 			t.Errorf("%s: has a size", name)
 		}
-		if err := d.Put(context.Background(), key, strings.NewReader("x")); err == nil {
+		if _, err := d.Put(context.Background(), key, strings.NewReader("x")); err == nil {
 			t.Errorf("%s: written through", name)
 		}
 		os.Remove(path)
@@ -117,17 +117,17 @@ func TestDiskFailedPut(t *testing.T) {
 	cause := errors.New("cut off")
 	for _, n := range []int{0, 1, 16 << 10, 100_000, 1 << 20} {
 		r := io.MultiReader(bytes.NewReader(make([]byte, n)), &failing{cause})
-		if err := d.Put(context.Background(), "part_ab", r); !errors.Is(err, cause) {
+		if _, err := d.Put(context.Background(), "part_ab", r); !errors.Is(err, cause) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := d.Put(ctx, "part_ab", strings.NewReader("x")); !errors.Is(err, context.Canceled) {
+	if _, err := d.Put(ctx, "part_ab", strings.NewReader("x")); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	d.reserve = 1 << 62
-	if err := d.Put(context.Background(), "part_ab", strings.NewReader("x")); !errors.Is(err, syscall.ENOSPC) {
+	if _, err := d.Put(context.Background(), "part_ab", strings.NewReader("x")); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("full: %v", err)
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(files) != 0 {
@@ -138,7 +138,7 @@ func TestDiskFailedPut(t *testing.T) {
 // What cannot be deleted is not said to be gone, and holds up no other.
 func TestDiskFailedDelete(t *testing.T) {
 	d, dir := openDisk(t)
-	if err := d.Put(context.Background(), "part_cd", strings.NewReader("x")); err != nil {
+	if _, err := d.Put(context.Background(), "part_cd", strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "ab", "part_ab", "full"), 0o700); err != nil {
@@ -169,7 +169,7 @@ func TestUntrusted(t *testing.T) {
 func TestDiskKeysListed(t *testing.T) {
 	d, dir := openDisk(t)
 	for _, key := range []string{"part_ab", "part_cd"} {
-		if err := d.Put(context.Background(), key, strings.NewReader("x")); err != nil {
+		if _, err := d.Put(context.Background(), key, strings.NewReader("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -209,10 +209,10 @@ func BenchmarkPut(b *testing.B) {
 		size int
 		put  func(key string, r io.Reader) error
 	}{
-		{"64MiB/Disk", 64 << 20, func(key string, r io.Reader) error { return d.Put(context.Background(), key, r) }},
+		{"64MiB/Disk", 64 << 20, func(key string, r io.Reader) error { _, err := d.Put(context.Background(), key, r); return err }},
 		{"64MiB/cache,512KiB", 64 << 20, cached(512 << 10)},
 		{"64MiB/cache,32KiB", 64 << 20, cached(32 << 10)},
-		{"4KiB/Disk", 4 << 10, func(key string, r io.Reader) error { return d.Put(context.Background(), key, r) }},
+		{"4KiB/Disk", 4 << 10, func(key string, r io.Reader) error { _, err := d.Put(context.Background(), key, r); return err }},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
 			data := uploadstest.Random(1, tt.size)

@@ -34,35 +34,36 @@ var largeBuffers = sync.Pool{New: func() any {
 }}
 
 // fill copies r into f until EOF. It asks room before each write: the disk may
-// become full meanwhile.
-func fill(ctx context.Context, f *os.File, r io.Reader, room func() error) error {
+// become full meanwhile. It returns how many bytes there were.
+func fill(ctx context.Context, f *os.File, r io.Reader, room func() error) (total int64, err error) {
 	buf := make([]byte, smallBuffer)
 	direct := false
-	for total := 0; ; {
+	for {
 		if err := ctx.Err(); err != nil {
-			return err
+			return total, err
 		}
 		n, rerr := io.ReadFull(r, buf)
 		if direct && n%sector != 0 {
 			direct = false // the end of the file, as a rule: it fills no sector
 			if err := setDirect(f, false); err != nil {
-				return err
+				return total, err
 			}
 		}
 		if err := room(); err != nil {
-			return err
+			return total, err
 		}
 		if err := write(f, buf[:n], &direct); err != nil {
-			return err
+			return total, err
 		}
+		total += int64(n)
 		switch rerr {
 		case nil:
 		case io.EOF, io.ErrUnexpectedEOF: // ReadFull's word for an EOF in mid-buffer
-			return nil
+			return total, nil
 		default:
-			return rerr
+			return total, rerr
 		}
-		if total += n; total >= largeFrom && len(buf) == smallBuffer {
+		if total >= largeFrom && len(buf) == smallBuffer {
 			large := largeBuffers.Get().(*[]byte)
 			defer largeBuffers.Put(large)
 			buf = *large

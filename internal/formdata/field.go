@@ -66,6 +66,17 @@ func (f *Field) read(p []byte) (int, error) {
 	}
 }
 
+// AtMost returns how many bytes of the field can still come in a form whose body has
+// length bytes: all that is left, but for the closing boundary.
+func (f *Field) AtMost(length int64) int64 {
+	if f.ended {
+		return 0
+	}
+	r := f.reader
+	left := length - r.taken + int64(r.w-r.r)
+	return max(left-int64(len(r.delim)+len("--")), 0)
+}
+
 // minDirect is the least room for which reading past the buffer is worth it.
 const minDirect = 1 << 10
 

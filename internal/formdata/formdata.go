@@ -72,6 +72,7 @@ type Reader struct {
 	delim []byte // CRLF, two dashes, the boundary
 	buf   []byte // buf[r:w] has been read from body and not been given out
 	r, w  int
+	taken int64 // bytes read from body
 	eof   bool  // body has ended
 	err   error // the first error, returned for ever; io.EOF once all is read
 	field *Field
@@ -326,6 +327,7 @@ func (r *Reader) more() (bool, error) {
 func (r *Reader) read(p []byte) (int, error) {
 	for range maxEmptyReads {
 		n, err := r.body.Read(p)
+		r.taken += int64(n)
 		if err == io.EOF {
 			r.eof = true
 			return n, nil

@@ -167,9 +167,9 @@ func (s *Store) Doom(ctx context.Context, now, again int64, limit int) (keys []s
 	return keys, err
 }
 
-func (s *Store) Recover(ctx context.Context, now, horizon int64) error {
+func (s *Store) Recover(ctx context.Context, now, due, horizon int64) error {
 	return s.write.free(ctx, func(q querier) error {
-		if _, err := q.exec(ctx, `UPDATE bin SET due_at = $1 WHERE due_at > $2`, now, horizon); err != nil {
+		if _, err := q.exec(ctx, `UPDATE bin SET due_at = $1 WHERE due_at > $2`, due, horizon); err != nil {
 			return err
 		}
 		_, err := q.exec(ctx, `UPDATE uploads SET created_at = $1, expires_at = $1 + (expires_at - created_at)

@@ -74,16 +74,16 @@ func insertPart(ctx context.Context, q querier, p *uploads.Part) error {
 		return err
 	}
 	_, err := q.exec(ctx, `
-		INSERT INTO parts (id, upload_id, file_id, bytes, crc32c, sums, created_at)
-		VALUES ($1, NULLIF($2, ''), NULLIF($3, ''), $4, $5, $6, $7)`,
-		p.ID, p.UploadID, p.FileID, p.Bytes, p.CRC32C, p.Sums, p.CreatedAt)
+		INSERT INTO parts (id, upload_id, file_id, bytes, padding, crc32c, sums, created_at)
+		VALUES ($1, NULLIF($2, ''), NULLIF($3, ''), $4, $5, $6, $7, $8)`,
+		p.ID, p.UploadID, p.FileID, p.Bytes, p.Padding, p.CRC32C, p.Sums, p.CreatedAt)
 	return err
 }
 
-const partColumns = `seq, id, COALESCE(upload_id, ''), COALESCE(file_id, ''), start, bytes, crc32c, sums, created_at`
+const partColumns = `seq, id, COALESCE(upload_id, ''), COALESCE(file_id, ''), start, bytes, padding, crc32c, sums, created_at`
 
 func scanPart(r result, p *uploads.Part) error {
-	return r.Scan(&p.Seq, &p.ID, &p.UploadID, &p.FileID, &p.Offset, &p.Bytes, &p.CRC32C, &p.Sums, &p.CreatedAt)
+	return r.Scan(&p.Seq, &p.ID, &p.UploadID, &p.FileID, &p.Offset, &p.Bytes, &p.Padding, &p.CRC32C, &p.Sums, &p.CreatedAt)
 }
 
 func (s *Store) Parts(ctx context.Context, project, uploadID string, p uploads.Page) ([]uploads.Part, error) {

@@ -65,12 +65,15 @@ func getContent(a api.API, w http.ResponseWriter, r *http.Request) error {
 	}
 	asked := r.Header.Get("Range")
 	r.Header.Set("Range", oneRange(asked))
-	p := &refusal{ResponseWriter: w}
+	p := &refusal{ResponseWriter: w, ready: readiness(r, c)}
 	http.ServeContent(p, r, "", time.Unix(f.CreatedAt, 0), c)
 	switch {
 	case p.status == http.StatusRequestedRangeNotSatisfiable:
 		h.Set("Content-Range", fmt.Sprintf("bytes */%d", f.Bytes))
 		return api.Errorf(api.ErrRange, "", "The range '%.100s' lies outside of the %d bytes of file %s.", asked, f.Bytes, f.ID)
+	case c.err != nil && p.status != 0:
+		h.Del("Content-Range")
+		return c.err
 	case p.status != 0:
 		return api.Errorf(&api.Error{Status: p.status}, "", "A precondition of the request does not hold for file %s.", f.ID)
 	}
@@ -127,14 +130,32 @@ func (c *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readiness returns what looks whether an answer to r can begin, once c has been sought
+// to where it begins.
+func readiness(r *http.Request, c *watched) func() error {
+	e, ok := c.Content.(api.Expectant)
+	if !ok || r.Method == http.MethodHead {
+		return func() error { return nil }
+	}
+	return func() error {
+		c.err = e.Ready()
+		return c.err
+	}
+}
+
 // refusal keeps back the plain-text errors of http.ServeContent, for which this
-// API has a shape of its own.
+// API has a shape of its own, and all of an answer that cannot begin.
 type refusal struct {
 	http.ResponseWriter
-	status int
+	ready  func() error
+	status int // that was kept back
 }
 
 func (p *refusal) WriteHeader(status int) {
+	if status < 300 && p.ready() != nil {
+		p.status = http.StatusInternalServerError
+		return
+	}
 	if status == http.StatusRequestedRangeNotSatisfiable || status == http.StatusPreconditionFailed {
 		p.status = status
 		return
@@ -152,7 +173,7 @@ func (p *refusal) Write(b []byte) (int, error) {
 // ReadFrom keeps the way of large pieces open: io.Copy looks for it.
 func (p *refusal) ReadFrom(r io.Reader) (int64, error) {
 	if p.status != 0 {
-		return io.Copy(io.Discard, r)
+		return 0, nil
 	}
 	return io.Copy(p.ResponseWriter, r)
 }

@@ -18,6 +18,7 @@ import (
 // all that was meant.
 type form struct {
 	reader  *formdata.Reader
+	length  int64  // of the body, -1 if it was not announced
 	field   string // the name of the field that holds the bytes
 	digests *digests
 
@@ -27,11 +28,15 @@ type form struct {
 	name    string            // the file name, if there was one
 	values  map[string]string // the small fields
 	small   int               // bytes of those, and of their names
+	spare   int64             // how many more bytes the field might have had, if length is known
 }
 
 const (
 	// maxSmallFields bounds the fields around the bytes, in bytes.
 	maxSmallFields = 16 << 10
+	// maxBehind bounds what follows the bytes in a body of announced length, headers
+	// and all, in bytes: a store may have been told of as many too many.
+	maxBehind = 64 << 10
 	// nameless is the name of a File that was sent without one: the Java SDK
 	// and OpenAI's own curl examples send none. The Python SDK uses the same.
 	nameless = "upload"
@@ -51,6 +56,7 @@ func newForm(r *http.Request, field string) (*form, error) {
 	}
 	return &form{
 		reader:  formdata.NewReader(digests.message(r.Body), boundary),
+		length:  r.ContentLength,
 		field:   field,
 		digests: digests,
 		values:  map[string]string{},
@@ -68,6 +74,7 @@ func (f *form) Read(p []byte) (int, error) {
 	}
 	n, err := f.current.Read(p)
 	f.digests.data(p[:n])
+	f.spare -= int64(n)
 	if err == io.EOF {
 		f.current = nil
 		if err = f.next(); err == nil {
@@ -75,12 +82,32 @@ func (f *form) Read(p []byte) (int, error) {
 		}
 		if err == io.EOF {
 			f.done = true
-			if err = f.digests.check(); err == nil {
+			if err = f.check(); err == nil {
 				err = io.EOF
 			}
 		}
 	}
 	return n, formError(err)
+}
+
+// AtMost makes form an [api.Bounded]. The field may end before that: only the end of
+// the body tells what is behind it.
+func (f *form) AtMost() (int64, bool) {
+	switch {
+	case f.done:
+		return 0, true
+	case f.current == nil, f.length < 0:
+		return 0, false
+	}
+	return f.current.AtMost(f.length), true
+}
+
+// check judges the form once all of it has been read.
+func (f *form) check() error {
+	if f.spare > maxBehind {
+		return api.Errorf(api.ErrTooLarge, "", "The form has more than %d bytes behind the field '%s'.", maxBehind, f.field)
+	}
+	return f.digests.check()
 }
 
 // next goes on to the field that holds the bytes. It returns io.EOF at the end
@@ -96,6 +123,7 @@ func (f *form) next() error {
 		}
 		if field.Name == f.field {
 			f.current, f.found, f.name = field, true, field.Filename
+			f.spare, _ = f.AtMost()
 			return f.digests.add(field.Header)
 		}
 		if err := f.keep(field); err != nil {

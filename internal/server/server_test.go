@@ -29,12 +29,18 @@ type testServer struct {
 
 func newServer(t *testing.T) *testServer {
 	t.Helper()
-	dir := t.TempDir()
+	return newServerOn(t, t.TempDir(), uploads.Config{})
+}
+
+// newServerOn keeps the data in dir. Its stores are added to c.
+func newServerOn(t *testing.T, dir string, c uploads.Config) *testServer {
+	t.Helper()
 	m := uploadstest.Must(meta.OpenSQLite(context.Background(), filepath.Join(dir, "uploadd.db")))(t)
 	t.Cleanup(func() { m.Close() })
 	b := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
 	t.Cleanup(func() { b.Close() })
-	svc := uploads.New(uploads.Config{Meta: m, Blobs: b})
+	c.Meta, c.Blobs = m, b
+	svc := uploads.New(c)
 	h := server.New(server.Config{
 		Authenticate: func(_ context.Context, c server.Credentials) (server.Caller, error) {
 			if strings.HasPrefix(c.Key, "wrong") {

@@ -100,18 +100,18 @@ func (c *Checker) blob(ctx context.Context, p *Part) error {
 	if err != nil {
 		return err
 	}
-	if n != p.Bytes {
-		return fmt.Errorf("%d bytes are stored, and the record says %d", n, p.Bytes)
+	if n != p.stored() {
+		return fmt.Errorf("%d bytes are stored, and the record says %d", n, p.stored())
 	}
 	if !c.ReadData {
 		return nil
 	}
-	r, err := c.Blobs.Open(ctx, p.ID, 0, n)
+	r, err := c.Blobs.Open(ctx, p.ID, 0, p.Bytes)
 	if err != nil {
 		return err
 	}
 	var read blockSums
-	_, err = io.CopyBuffer(&read, struct{ io.Reader }{r}, make([]byte, blockSize))
+	_, err = io.CopyBuffer(&read, io.LimitReader(r, p.Bytes), make([]byte, blockSize))
 	if err = errors.Join(err, r.Close()); err != nil {
 		return err
 	}

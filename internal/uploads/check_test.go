@@ -36,7 +36,7 @@ func TestCheckFindsFaults(t *testing.T) {
 			fatal(t, os.WriteFile(path, []byte("deg"), 0o600))
 		}, "part PART of FILE: its bytes have checksum"},
 		"extra blob": {func(t *testing.T, w *world, part, path string) {
-			fatal(t, w.blobs.Put(t.Context(), "part_extra_ab", strings.NewReader("x")))
+			uploadstest.Must(w.blobs.Put(t.Context(), "part_extra_ab", strings.NewReader("x")))(t)
 		}, "blob part_extra_ab: nothing refers to it"},
 		"something else in its place": {func(t *testing.T, w *world, part, path string) {
 			fatal(t, os.WriteFile(filepath.Join(filepath.Dir(path), "README.txt"), nil, 0o600))

@@ -18,6 +18,8 @@ type content struct {
 	file  *File // nil while a completion verifies its Parts
 	parts []Part
 	size  int64
+	// remote says that nobody has asked whether the blobs are there.
+	remote bool
 
 	pos  int64
 	part int         // index of the Part that open reads
@@ -96,8 +98,22 @@ func (c *content) shut() error {
 	return r.Close()
 }
 
-// verifySizes holds the blobs' sizes against the records.
-func (c *content) verifySizes() error {
+// Ready makes content an [api.Expectant]. Where the sizes of all blobs have been asked
+// for there is nothing left to look at.
+func (c *content) Ready() error {
+	if !c.remote || c.pos >= c.size {
+		return nil
+	}
+	if c.open == nil {
+		if err := c.openAt(c.pos); err != nil {
+			return storeError(err)
+		}
+	}
+	return storeError(c.open.prepare())
+}
+
+// verifyWhole holds the records of the Parts against that of the File.
+func (c *content) verifyWhole() error {
 	if c.size != c.file.Bytes || len(c.parts) != c.file.Parts {
 		return fmt.Errorf("%w: file %s has %d parts of %d bytes in all, want %d of %d",
 			ErrCorrupt, c.file.ID, len(c.parts), c.size, c.file.Parts, c.file.Bytes)
@@ -109,12 +125,20 @@ func (c *content) verifySizes() error {
 			return fmt.Errorf("%w: part %s begins at byte %d instead of %d", ErrCorrupt, p.ID, p.Offset, at)
 		}
 		at += p.Bytes
+	}
+	return nil
+}
+
+// verifySizes holds the blobs' sizes against the records.
+func (c *content) verifySizes() error {
+	for i := range c.parts {
+		p := &c.parts[i]
 		n, err := c.blobs.Size(c.ctx, p.ID)
 		if err != nil {
 			return fmt.Errorf("part %s: %w", p.ID, err)
 		}
-		if n != p.Bytes {
-			return fmt.Errorf("%w: part %s is stored with %d bytes, want %d", ErrCorrupt, p.ID, n, p.Bytes)
+		if n != p.stored() {
+			return fmt.Errorf("%w: part %s is stored with %d bytes, want %d", ErrCorrupt, p.ID, n, p.stored())
 		}
 	}
 	return nil

@@ -34,7 +34,7 @@ func (c *Copier) Copy(ctx context.Context) (done Copied, err error) {
 			p := &parts[i]
 			after = p.Seq
 			done.Parts++
-			if n, err := c.To.Size(ctx, p.ID); err == nil && n == p.Bytes {
+			if n, err := c.To.Size(ctx, p.ID); err == nil && n == p.stored() {
 				continue
 			}
 			unreadable, err := c.part(ctx, p)
@@ -64,24 +64,40 @@ func (c *Copier) part(ctx context.Context, p *Part) (unreadable, err error) {
 		return err, ctx.Err()
 	}
 	defer r.Close()
-	src := &source{r: io.LimitReader(r, p.Bytes)}
-	err = c.To.Put(ctx, p.ID, src)
+	src := &source{r: io.MultiReader(io.LimitReader(r, p.Bytes), io.LimitReader(zeros{}, p.Padding)), left: p.stored()}
+	n, err := c.To.Put(ctx, p.ID, src)
 	if err != nil && src.err != nil {
 		return src.err, ctx.Err()
+	}
+	if err == nil && n != p.stored() {
+		err = fmt.Errorf("the copy of part %s has %d bytes, want %d", p.ID, n, p.stored())
 	}
 	return nil, err
 }
 
-// source remembers that reading failed.
+// source knows its length, and remembers that reading failed.
 type source struct {
-	r   io.Reader
-	err error
+	r    io.Reader
+	left int64
+	err  error
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
+	s.left -= int64(n)
 	if err != nil && err != io.EOF {
 		s.err = err
 	}
 	return n, err
+}
+
+// AtMost is exact: it makes source an [api.Bounded].
+func (s *source) AtMost() (int64, bool) { return s.left, true }
+
+// zeros yields zero bytes without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }

@@ -103,9 +103,14 @@ func (t *tenant) OpenFile(ctx context.Context, id string) (api.Content, error) {
 		return nil, storeError(err)
 	}
 	c := newContent(ctx, t.Blobs, f, parts)
+	c.remote = t.Remote
 	// Damage that can be seen beforehand is an answer of its own; what is found
 	// later can only break the download off.
-	if err := c.verifySizes(); err != nil {
+	err = c.verifyWhole()
+	if err == nil && !c.remote {
+		err = c.verifySizes()
+	}
+	if err != nil {
 		if _, gone := t.findFile(ctx, id); gone != nil {
 			return nil, gone // deleted since it was looked up
 		}

@@ -58,7 +58,7 @@ type noted struct {
 	put map[string]bool
 }
 
-func (n noted) Put(ctx context.Context, key string, r io.Reader) error {
+func (n noted) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
 	n.put[key] = true
 	return n.Blobs.Put(ctx, key, r)
 }

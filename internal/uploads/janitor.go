@@ -33,15 +33,15 @@ func (s *Service) Janitor(ctx context.Context, period time.Duration) {
 	}
 }
 
-// Recover begins after a process that is gone: its reservations are due at
-// once. It may be called only before the Service is used, and does nothing unless
+// Recover begins after a process that is gone: its reservations are due as soon as
+// nothing can appear under them any more. It may be called only before the Service is used, and does nothing unless
 // the stores are Exclusive. It takes no longer for more Files.
 func (s *Service) Recover(ctx context.Context) error {
 	if !s.Exclusive {
 		return nil
 	}
 	now := s.now()
-	return s.Meta.Recover(ctx, now, s.due(now)) // what was let go is due sooner than any reservation
+	return s.Meta.Recover(ctx, now, s.settled(now), s.due(now)) // what was let go is due sooner than any reservation
 }
 
 // Clean does all that is due: it ends what is past its time, deletes the blobs

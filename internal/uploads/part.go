@@ -74,16 +74,17 @@ func (s *Service) store(ctx context.Context, part *Part, src *measured, record f
 	if err != nil {
 		return err
 	}
-	if err = s.Blobs.Put(ctx, key, src); err == nil {
-		part.ID, part.Bytes, part.CreatedAt = key, src.size, s.now()
+	size, err := s.Blobs.Put(ctx, key, src)
+	if err == nil {
+		part.ID, part.Bytes, part.Padding, part.CreatedAt = key, src.size, size-src.size, s.now()
 		part.Sums, part.CRC32C = src.done()
 		err = record()
 	}
 	if err != nil {
-		// The blob goes now rather than when its lease ends. Whether record
-		// happened after all does not matter: then the key has left the bin,
+		// The blob goes as soon as it can rather than when its lease ends. Whether
+		// record happened after all does not matter: then the key has left the bin,
 		// and stays as it is. The caller may be gone, so its context is not used.
-		if derr := s.Meta.Discard(context.WithoutCancel(ctx), []string{key}, s.now()); derr != nil {
+		if derr := s.Meta.Discard(context.WithoutCancel(ctx), []string{key}, s.settled(s.now())); derr != nil {
 			s.Log.Warn("a blob stays until its lease ends", "key", key, "err", derr)
 		}
 	}
@@ -132,6 +133,16 @@ type measured struct {
 	flight  *flight
 	md5     *partMD5 // nil: nobody wants it
 	blockSums
+}
+
+// AtMost passes on what the source knows of its length. More than limit does not come.
+func (m *measured) AtMost() (int64, bool) {
+	b, ok := m.r.(api.Bounded)
+	if !ok {
+		return 0, false
+	}
+	n, known := b.AtMost()
+	return min(n, m.limit-m.size), known
 }
 
 func (m *measured) Read(p []byte) (int, error) {

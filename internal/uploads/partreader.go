@@ -72,6 +72,14 @@ func (r *partReader) Read(p []byte) (int, error) {
 // next is the length of the next block.
 func (r *partReader) next() int64 { return min(blockSize, r.part.Bytes-r.block*blockSize) }
 
+// prepare makes the next block ready, unless one is.
+func (r *partReader) prepare() error {
+	if len(r.ready) > 0 {
+		return nil
+	}
+	return r.fetch()
+}
+
 // fetch makes the next block ready.
 func (r *partReader) fetch() error {
 	r.buf = blockBuffers.Get().(*[]byte)

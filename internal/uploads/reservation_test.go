@@ -66,7 +66,7 @@ func TestCrashBeforeRecord(t *testing.T) {
 		w.api.AddPart(context.Background(), u.ID, &hooked{Reader: iotest.ErrReader(io.ErrNoProgress), hook: func() {
 			// What a SIGKILL here would leave: a blob under a reserved key.
 			for _, e := range uploadstest.Must(w.meta.Bin(context.Background(), "", 1))(t) {
-				if err := w.blobs.Put(context.Background(), e.Key, strings.NewReader("torn")); err != nil {
+				if _, err := w.blobs.Put(context.Background(), e.Key, strings.NewReader("torn")); err != nil {
 					t.Error(err)
 				}
 			}

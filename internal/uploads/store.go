@@ -9,15 +9,19 @@ import (
 // Blobs keeps immutable bytes under keys that this package chooses and never
 // uses twice.
 type Blobs interface {
-	// Put stores all of r under key. When it returns nil the bytes and the key
-	// survive a crash and a loss of power. When it fails, whether the key
-	// exists is not known. An error of r is returned wrapped. A store that
-	// is full is syscall.ENOSPC.
-	Put(ctx context.Context, key string, r io.Reader) error
+	// Put stores all of r under key, and returns how long the blob is. It may be
+	// longer than r: a store that must announce a length before it has seen the bytes
+	// goes by what r, an [api.Bounded], can yield at most, and fills the rest with
+	// zero bytes. When it returns nil the bytes and the key survive a crash and a loss
+	// of power. When it fails, whether the key exists is not known, nor whether it
+	// will within [Config].Settle. An error of r is returned wrapped. A store that is
+	// full is syscall.ENOSPC.
+	Put(ctx context.Context, key string, r io.Reader) (size int64, err error)
 	// Open reads n bytes from off. A missing key is fs.ErrNotExist, and a blob
-	// that ends before off+n is an error, not a shorter read.
+	// that ends before off+n is an error, not a shorter read. More may follow.
 	Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
-	// Size is the length of the blob. A missing key is fs.ErrNotExist.
+	// Size is the length of the blob, as Put returned it. A missing key is
+	// fs.ErrNotExist.
 	Size(ctx context.Context, key string) (int64, error)
 	// Delete removes keys, for good: none of those it returns as gone comes
 	// back after a crash. A missing key counts as gone. An error concerns only
@@ -104,10 +108,10 @@ type Meta interface {
 	// Orphans returns Parts whose Upload or File has no record.
 	Orphans(ctx context.Context, limit int) ([]Part, error)
 	// Recover begins after a process that is gone. Keys in the bin that are due
-	// after horizon, its reservations, become due at now; and pending Uploads
+	// after horizon, its reservations, become due at due; and pending Uploads
 	// created after now, which was a clock that has been set back since, begin
 	// their life at now.
-	Recover(ctx context.Context, now, horizon int64) error
+	Recover(ctx context.Context, now, due, horizon int64) error
 	// Bin returns the keys in the bin after the key after, in order.
 	Bin(ctx context.Context, after string, limit int) ([]BinEntry, error)
 	// Miscounted returns the accounts that do not say what the records say.
@@ -159,10 +163,14 @@ type Part struct {
 	FileID    string // "" until the Upload is completed
 	Offset    int64  // in the File
 	Bytes     int64
+	Padding   int64 // bytes of its blob behind the Part: see Blobs.Put
 	CRC32C    uint32
 	Sums      []byte // CRC-32C of each 256 KiB, 4 bytes each, the highest first
 	CreatedAt int64
 }
+
+// stored is how long the Part's blob is.
+func (p *Part) stored() int64 { return p.Bytes + p.Padding }
 
 // File is the record of a File.
 type File struct {

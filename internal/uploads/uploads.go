@@ -40,8 +40,16 @@ type Config struct {
 	// Grace is how long the bytes of what was cancelled, expired or deleted
 	// stay on disk, for the downloads that already read them; 10 s.
 	Grace time.Duration
+	// Settle is how long after a Put was given up, or had to be repeated, its bytes
+	// may still appear. No key is deleted and forgotten sooner, so it is the least of
+	// Grace. 0 is right for a disk, an hour for a store behind a network.
+	Settle time.Duration
 	// Lease is how long a blob may take from its reservation to its record; 24 h.
 	Lease time.Duration
+	// Remote says that each look at Blobs costs a request. A File is then opened
+	// without asking for the size of each of its blobs; that they are there shows when
+	// they are read.
+	Remote bool
 	// Exclusive says that no other process uses the stores: reservations found
 	// at the start are then those of a process that is gone.
 	Exclusive bool
@@ -78,6 +86,7 @@ func New(c Config) *Service {
 	setDefault(&c.MaxFile, api.MaxFile)
 	setDefault(&c.Grace, 10*time.Second)
 	setDefault(&c.Lease, 24*time.Hour)
+	c.Grace = max(c.Grace, c.Settle)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -113,6 +122,9 @@ func (s *Service) now() int64 { return s.Now().Unix() }
 // due is when the bytes of something that ends now may go.
 func (s *Service) due(now int64) int64 { return now + int64(s.Grace/time.Second) }
 
+// settled is when nothing appears any more of a Put that was over by now.
+func (s *Service) settled(now int64) int64 { return now + int64(s.Settle/time.Second) }
+
 // tenant is the API of one project. Its methods are in upload.go, part.go,
 // complete.go and file.go.
 type tenant struct {
@@ -124,6 +136,7 @@ type tenant struct {
 // does not know stays an internal error.
 func storeError(err error) error {
 	var quota *QuotaError
+	var store interface{ Unavailable() bool }
 	switch {
 	case err == nil:
 		return nil
@@ -133,7 +146,8 @@ func storeError(err error) error {
 		return api.Errorf(api.ErrStorageFull, "", "The server's storage is full.").
 			WithCode(api.CodeStorageFull).WithRetryAfter(5).Because(err)
 	case errors.Is(err, ErrUnavailable), errors.Is(err, syscall.EROFS),
-		errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE),
+		errors.As(err, &store) && store.Unavailable():
 		return api.Errorf(api.ErrUnavailable, "", "The server's storage is not available at present.").
 			WithRetryAfter(2).Because(err)
 	}

@@ -24,12 +24,12 @@ const (
 
 var inBlob = []mutant{
 	{"a blob's bytes are not flushed", "A1", disk, "f.Sync()", "error(nil)", []string{tDurable}},
-	{"a blob's name is not flushed", "A1", disk, "return syncDir(d.root, dir)", "_ = dir\n\treturn nil", []string{tDurable}},
+	{"a blob's name is not flushed", "A1", disk, "return size, syncDir(d.root, dir)", "_ = dir\n\treturn size, nil", []string{tDurable}},
 	{"a deletion is not flushed", "R12", disk, "serr := syncDir(d.root, dir); serr != nil", `serr := error(nil); dir == "none" || serr != nil`, []string{tDurable}},
 	{"the directories of blobs are not flushed", "A1", disk, `syncDir(d.root, "."); err != nil`, "error(nil); err != nil", []string{tDurable}},
 	{"the data directory is not flushed", "A1", durable, "return flush(parent)", "return flush(path)", []string{tDurable}},
 	{"a failed flush of a blob is ignored", "A4", disk, "err := f.Sync(); err != nil {", "err := f.Sync(); err == io.EOF {", []string{tDurable}},
-	{"a failed flush of a blob's name is ignored", "A4", disk, "return syncDir(d.root, dir)", "_ = syncDir(d.root, dir)\n\treturn nil", []string{tDurable}},
+	{"a failed flush of a blob's name is ignored", "A4", disk, "return size, syncDir(d.root, dir)", "_ = syncDir(d.root, dir)\n\treturn size, nil", []string{tDurable}},
 	{"a failed close of a blob is ignored", "A4", disk, "err := f.Close(); err != nil {", "err := f.Close(); err == io.EOF {", []string{tDurable}},
 	{"a blob may be written over", "A3", disk, "|os.O_EXCL|", "|", []string{tBlob}},
 	{"a blob is truncated first", "A3", disk, "|os.O_EXCL|", "|os.O_TRUNC|", []string{tBlob}},
@@ -39,7 +39,7 @@ var inBlob = []mutant{
 	{"a range begins at the wrong byte", "D3", disk, "err == nil && off > 0", "err == nil && off > 1", []string{tBlob}},
 	{"a missing blob cannot be deleted", "E3", disk, "perr != nil && !errors.Is(perr, fs.ErrNotExist)", "perr != nil", []string{tBlob}},
 	{"a blob that cannot be deleted counts as gone", "E3", disk, "perr != nil && !errors.Is(perr, fs.ErrNotExist)", "perr != nil && errors.Is(perr, fs.ErrInvalid)", []string{tBlob}},
-	{"what a broken source gave is kept", "B1", fill, "\t\t\treturn rerr\n", "\t\t\treturn nil\n", []string{tBlob}},
+	{"what a broken source gave is kept", "B1", fill, "\t\t\treturn total, rerr\n", "\t\t\treturn total, nil\n", []string{tBlob}},
 	{"a write goes on for a caller who left", "F2", fill, "err := ctx.Err(); err != nil", "err := error(nil); err != nil", []string{tBlob}},
 	{"the last bytes are not written", "A1", fill, "if len(p) == 0 {", "if len(p)%sector != 0 {", []string{tBlob}},
 }

@@ -37,11 +37,9 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 				bytes.NewReader(data), iotest.HalfReader(bytes.NewReader(data)), iotest.DataErrReader(bytes.NewReader(data)),
 			} {
 				k := key(i*10 + j)
-				if err := b.Put(ctx, k, r); err != nil {
-					t.Fatal(err)
-				}
-				if size := Must(b.Size(ctx, k))(t); size != int64(n) {
-					t.Errorf("size %d, want %d", size, n)
+				put := Must(b.Put(ctx, k, r))(t)
+				if size := Must(b.Size(ctx, k))(t); size != int64(n) || put != size {
+					t.Errorf("size %d, and %d when it was put, want %d", size, put, n)
 				}
 				if !bytes.Equal(read(t, b, k, 0, int64(n)), data) {
 					t.Errorf("%d bytes: not what was put", n)
@@ -57,7 +55,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 
 	t.Run("A range beyond the end is an error", func(t *testing.T) {
 		b := open(t)
-		if err := b.Put(ctx, key(1), strings.NewReader("abc")); err != nil {
+		if _, err := b.Put(ctx, key(1), strings.NewReader("abc")); err != nil {
 			t.Fatal(err)
 		}
 		if r, err := b.Open(ctx, key(1), 2, 2); err == nil {
@@ -84,7 +82,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		b := open(t)
 		var doomed []string
 		for i := range 300 {
-			if err := b.Put(ctx, key(i), strings.NewReader("x")); err != nil {
+			if _, err := b.Put(ctx, key(i), strings.NewReader("x")); err != nil {
 				t.Fatal(err)
 			}
 			if i%3 != 0 {
@@ -106,7 +104,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 	t.Run("An error of the source is returned", func(t *testing.T) {
 		b := open(t)
 		cause := errors.New("cut off")
-		err := b.Put(ctx, key(1), io.MultiReader(bytes.NewReader(Random(1, 300_000)), iotest.ErrReader(cause)))
+		_, err := b.Put(ctx, key(1), io.MultiReader(bytes.NewReader(Random(1, 300_000)), iotest.ErrReader(cause)))
 		if !errors.Is(err, cause) {
 			t.Errorf("got %v", err)
 		}
@@ -118,10 +116,10 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 
 	t.Run("No key is written twice", func(t *testing.T) {
 		b := open(t)
-		if err := b.Put(ctx, key(1), strings.NewReader("first")); err != nil {
+		if _, err := b.Put(ctx, key(1), strings.NewReader("first")); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Put(ctx, key(1), strings.NewReader("other")); err == nil {
+		if _, err := b.Put(ctx, key(1), strings.NewReader("other")); err == nil {
 			t.Error("a second Put succeeded")
 		}
 		if got := read(t, b, key(1), 0, 5); string(got) != "first" {
@@ -135,7 +133,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		for i := range 32 {
 			wg.Go(func() {
 				data := Random(uint64(i), 200_000+i)
-				if err := b.Put(ctx, key(i), bytes.NewReader(data)); err != nil {
+				if _, err := b.Put(ctx, key(i), bytes.NewReader(data)); err != nil {
 					t.Error(err)
 					return
 				}

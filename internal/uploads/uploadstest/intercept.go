@@ -34,8 +34,8 @@ type interceptedBlobs struct {
 	hook  Hook
 }
 
-func (b *interceptedBlobs) Put(ctx context.Context, key string, r io.Reader) error {
-	return b.hook("Blobs.Put", func() error { return b.blobs.Put(ctx, key, r) })
+func (b *interceptedBlobs) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	return value(b.hook, "Blobs.Put", func() (int64, error) { return b.blobs.Put(ctx, key, r) })
 }
 
 func (b *interceptedBlobs) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
@@ -171,8 +171,8 @@ func (m *interceptedMeta) Forget(ctx context.Context, keys []string) error {
 	return m.hook("Meta.Forget", func() error { return m.meta.Forget(ctx, keys) })
 }
 
-func (m *interceptedMeta) Recover(ctx context.Context, now, horizon int64) error {
-	return m.hook("Meta.Recover", func() error { return m.meta.Recover(ctx, now, horizon) })
+func (m *interceptedMeta) Recover(ctx context.Context, now, due, horizon int64) error {
+	return m.hook("Meta.Recover", func() error { return m.meta.Recover(ctx, now, due, horizon) })
 }
 
 func (m *interceptedMeta) AllParts(ctx context.Context, after int64, limit int) ([]uploads.Part, error) {

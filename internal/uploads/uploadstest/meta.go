@@ -62,7 +62,7 @@ func is(t testing.TB, err, want error) {
 func newPart(t testing.TB, m uploads.Meta, u *uploads.Upload, n int) uploads.Part {
 	t.Helper()
 	ok(t, m.Reserve(background, []string{key(n)}, 1<<40))
-	p := uploads.Part{ID: key(n), UploadID: u.ID, Bytes: 3, CRC32C: 0xfedcba98, Sums: []byte{0xfe, 0xdc, 0xba, 0x98}, CreatedAt: u.CreatedAt}
+	p := uploads.Part{ID: key(n), UploadID: u.ID, Bytes: 3, Padding: 2, CRC32C: 0xfedcba98, Sums: []byte{0xfe, 0xdc, 0xba, 0x98}, CreatedAt: u.CreatedAt}
 	ok(t, m.AddPart(background, u.Project, &p, u.CreatedAt, plenty))
 	return p
 }
