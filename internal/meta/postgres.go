@@ -74,12 +74,15 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 		return nil, err
 	}
 	d := &database{pool: pool}
-	d.clock, err = newDatabaseClock(ctx, d)
+	doubts, err := verifyPostgresDurable(ctx, pool)
+	if err == nil {
+		d.clock, err = newDatabaseClock(ctx, d)
+	}
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, ping: pool.Ping, wall: d.clock.Now, close: func() error {
+	return &Store{read: d, write: d, ping: pool.Ping, wall: d.clock.Now, doubts: doubts, close: func() error {
 		d.clock.stop()
 		pool.Close()
 		return nil
