@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -211,10 +212,21 @@ func (d *database) query(ctx context.Context, query string, args ...any) (result
 	})
 	if err != nil {
 		cancel()
+		if code(err) == noSuchCharacter {
+			return nothing{}, nil // no record has a text that none can have
+		}
 		return nil, err
 	}
 	return r, nil
 }
+
+// nothing is a result without rows.
+type nothing struct{}
+
+func (nothing) Next() bool        { return false }
+func (nothing) Scan(...any) error { return io.EOF }
+func (nothing) Err() error        { return nil }
+func (nothing) Close()            {}
 
 // peeked is rows of which the first has been asked for.
 type peeked struct {
