@@ -24,6 +24,7 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/uploads", "net/http", "the domain does not know how it is asked"},
 	{"uploadd/internal/uploads", "database/sql", "nor how its records are kept"},
 	{"uploadd/internal/uploads", "modernc.org/", "as above"},
+	{"uploadd/internal/uploads", "github.com/jackc/", "as above"},
 	{"uploadd/internal/uploads", "uploadd/internal/access", "what a caller may do is decided before the domain is asked"},
 	{"uploadd/internal/access", "uploadd/internal/server", "who is let in does not depend on the door"},
 	{"uploadd/internal/access", "uploadd/internal/meta", "access defines what store it needs, as the domain does"},
@@ -45,6 +46,10 @@ var modules = strings.Fields(`
 	github.com/alecthomas/kong
 	github.com/dustin/go-humanize
 	github.com/google/uuid
+	github.com/jackc/pgpassfile
+	github.com/jackc/pgservicefile
+	github.com/jackc/pgx/v5
+	github.com/jackc/puddle/v2
 	github.com/mfridman/interpolate
 	github.com/pressly/goose/v3
 	github.com/remyoudompheng/bigfft
