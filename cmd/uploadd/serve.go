@@ -83,6 +83,8 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		MaxFile:   int64(c.MaxFile),
 		Exclusive: st.lock != nil,
 		Hold:      st.mayDelete,
+		Settle:    st.settle,
+		Remote:    st.disk == nil,
 		Wall:      st.meta.Wall(),
 		Log:       log,
 	})
