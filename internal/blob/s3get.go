@@ -72,7 +72,7 @@ type objectReader struct {
 }
 
 var (
-	errStalled = fmt.Errorf("nothing came for %s", stallTimeout)
+	errStalled = errors.New("nothing came for too long")
 	errBroken  = errors.New("the answer ends before the range that was asked for")
 )
 
@@ -98,7 +98,7 @@ func (r *objectReader) request() error {
 		return errors.Join(err, out.Body.Close())
 	}
 	r.body, r.cancel, r.etag = out.Body, cancel, out.ETag
-	r.stalls = time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
+	r.stalls = time.AfterFunc(r.store.patience, func() { cancel(errStalled) })
 	r.stalls.Stop()
 	return nil
 }
@@ -163,7 +163,7 @@ func (r *objectReader) some(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	r.stalls.Reset(stallTimeout)
+	r.stalls.Reset(r.store.patience)
 	n, err := r.body.Read(p)
 	r.stalls.Stop()
 	if err == nil || r.left == int64(n) {

@@ -16,7 +16,10 @@ import (
 	"uploadd/internal/uploads"
 )
 
-func key(n int) string { return fmt.Sprintf("part_%032x", n) }
+// Key returns the n-th of the keys that the suites use.
+func Key(n int) string { return fmt.Sprintf("part_%032x", n) }
+
+func key(n int) string { return Key(n) }
 
 // TestBlobs holds a store of bytes to its contract. open returns an empty one.
 func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
