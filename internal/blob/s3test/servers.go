@@ -3,9 +3,7 @@ package s3test
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -204,13 +202,21 @@ func (s *Store) Client(t testing.TB) *s3.Client {
 // Presigned is a URL to which anybody may PUT one object, without a signature of its bytes.
 func (s *Store) Presigned(t testing.TB, name string) string {
 	t.Helper()
-	p, err := s3.NewPresignClient(s.Client(t)).PresignPutObject(context.Background(),
+	r, err := s3.NewPresignClient(s.Client(t)).PresignPutObject(context.Background(),
 		&s3.PutObjectInput{Bucket: aws.String(Bucket), Key: aws.String(name)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Method != http.MethodPut {
-		t.Fatal(fmt.Errorf("a URL for %s", p.Method))
+	return r.URL
+}
+
+// PresignedGet is a URL from which anybody may GET one object.
+func (s *Store) PresignedGet(t testing.TB, name string) string {
+	t.Helper()
+	r, err := s3.NewPresignClient(s.Client(t)).PresignGetObject(context.Background(),
+		&s3.GetObjectInput{Bucket: aws.String(Bucket), Key: aws.String(name)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return p.URL
+	return r.URL
 }

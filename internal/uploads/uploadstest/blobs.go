@@ -21,6 +21,14 @@ func Key(n int) string { return fmt.Sprintf("part_%032x", n) }
 
 func key(n int) string { return Key(n) }
 
+// promising is a source that promises more than it has.
+type promising struct {
+	*bytes.Reader
+	more int
+}
+
+func (p *promising) AtMost() (int64, bool) { return int64(p.Len() + p.more), true }
+
 // TestBlobs holds a store of bytes to its contract. open returns an empty one.
 func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 	ctx := context.Background()
@@ -52,6 +60,21 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 						t.Errorf("%d bytes: the range is not what was put", n)
 					}
 				}
+			}
+		}
+	})
+
+	t.Run("What a source promised beyond its end may be behind it, as zeros", func(t *testing.T) {
+		b := open(t)
+		for i, n := range []int{0, 100, 64 << 10, 2 << 20, 2<<20 + 1} {
+			data, k := Random(uint64(i), n), key(i)
+			size := Must(b.Put(ctx, k, &promising{bytes.NewReader(data), 777}))(t)
+			if stored := Must(b.Size(ctx, k))(t); stored != size || size < int64(n) || size > int64(n)+777 {
+				t.Errorf("%d bytes: size %d, and %d when it was put", n, stored, size)
+			}
+			want := append(data, make([]byte, size-int64(n))...)
+			if !bytes.Equal(read(t, b, k, 0, size), want) {
+				t.Errorf("%d bytes: not what was put", n)
 			}
 		}
 	})
