@@ -80,9 +80,8 @@ func curl(args ...string) error {
 }
 
 // proxy passes requests on to the store, and does nothing else.
-func proxy(b *testing.B, to func(r *http.Request) string) string {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 16
+func proxy(b *testing.B, store *s3test.Store, to func(r *http.Request) string) string {
+	transport := store.Transport(b)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out, err := http.NewRequest(r.Method, to(r), r.Body)
 		if err == nil {
@@ -106,12 +105,16 @@ func proxy(b *testing.B, to func(r *http.Request) string) string {
 // through a bare proxy to the same store, four at a time. The client is a process of its
 // own, and so is the store: what is reported is the node's, or the proxy's.
 func BenchmarkS3(b *testing.B) {
+	b.Run("http", func(b *testing.B) { benchmarkS3(b, s3test.Versitygw(b, false)) })
+	b.Run("https", func(b *testing.B) { benchmarkS3(b, s3test.Versitygw(b, true)) })
+}
+
+func benchmarkS3(b *testing.B, s *s3test.Store) {
 	const size = 64 << 20
 	file := filepath.Join(b.TempDir(), "part")
 	if err := os.WriteFile(file, uploadstest.Random(1, size), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	s := s3test.Versitygw(b, false)
 	for _, checksum := range []string{"crc64nvme", "md5"} {
 		n := newNode(b, openS3(b, s, "checksum="+checksum))
 		url := n.serve(b)
@@ -134,14 +137,15 @@ func BenchmarkS3(b *testing.B) {
 		})
 	}
 	b.Run("Put/proxy", func(b *testing.B) {
-		to := proxy(b, func(r *http.Request) string { return s.Presigned(b, "proxy"+r.URL.Path) })
+		to := proxy(b, s, func(r *http.Request) string { return s.Presigned(b, "proxy"+r.URL.Path) })
 		measured(b, size, func(n int64) error { return curl("-H", "Expect:", "-T", file, fmt.Sprintf("%s/%d", to, n)) })
 	})
 	b.Run("Get/proxy", func(b *testing.B) {
-		if err := curl("-T", file, s.Presigned(b, "proxy/get")); err != nil {
+		to := proxy(b, s, func(*http.Request) string { return s.Presigned(b, "proxy/get") })
+		if err := curl("-T", file, to); err != nil {
 			b.Fatal(err)
 		}
-		to := proxy(b, func(*http.Request) string { return s.PresignedGet(b, "proxy/get") })
+		to = proxy(b, s, func(*http.Request) string { return s.PresignedGet(b, "proxy/get") })
 		measured(b, size, func(int64) error { return curl(to) })
 	})
 }

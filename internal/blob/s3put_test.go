@@ -41,8 +41,8 @@ var ways = []struct {
 	open  func(data []byte) io.Reader
 }{
 	{"whole", 1000, func(d []byte) io.Reader { return bytes.NewReader(d) }},
-	{"streamed", 1300 << 10, func(d []byte) io.Reader { return &bounded{bytes.NewReader(d), len(d) + 300} }},
-	{"spooled", 1300 << 10, func(d []byte) io.Reader { return bytes.NewReader(d) }},
+	{"streamed", 700 << 10, func(d []byte) io.Reader { return &bounded{bytes.NewReader(d), len(d) + 300} }},
+	{"spooled", 700 << 10, func(d []byte) io.Reader { return bytes.NewReader(d) }},
 }
 
 // What may come of a Put.

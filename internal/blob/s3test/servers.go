@@ -3,7 +3,10 @@ package s3test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -173,6 +176,31 @@ func (s *Store) open(t testing.TB, address string) {
 		if time.Now().After(end) {
 			t.Fatalf("%s does not start: %v", s.Name, err)
 		}
+	}
+}
+
+// Roots are those that a client of the store trusts; nil for those of the system.
+func (s *Store) Roots(t testing.TB) *x509.CertPool {
+	t.Helper()
+	if s.CA == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(s.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return roots
+}
+
+// Transport is a plain one of HTTP/1.1 that trusts the store.
+func (s *Store) Transport(t testing.TB) *http.Transport {
+	t.Helper()
+	return &http.Transport{
+		TLSClientConfig:       &tls.Config{RootCAs: s.Roots(t)},
+		MaxIdleConnsPerHost:   16,
+		ExpectContinueTimeout: 5 * time.Second,
 	}
 }
 

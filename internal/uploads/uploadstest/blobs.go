@@ -29,8 +29,17 @@ type promising struct {
 
 func (p *promising) AtMost() (int64, bool) { return int64(p.Len() + p.more), true }
 
+// Passed says whether a test of a suite passed.
+type Passed struct {
+	Name string
+	OK   bool
+}
+
 // TestBlobs holds a store of bytes to its contract. open returns an empty one.
-func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
+func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) (results []Passed) {
+	run := func(name string, test func(*testing.T)) {
+		results = append(results, Passed{name, t.Run(name, test)})
+	}
 	ctx := context.Background()
 	read := func(t *testing.T, b uploads.Blobs, key string, off, n int64) []byte {
 		t.Helper()
@@ -39,7 +48,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		return Must(io.ReadAll(io.LimitReader(r, n)))(t)
 	}
 
-	t.Run("What is put is read, whole and in ranges", func(t *testing.T) {
+	run("What is put is read, whole and in ranges", func(t *testing.T) {
 		b := open(t)
 		for i, n := range []int{0, 1, 4095, 4096, 16 << 10, 64 << 10, 64<<10 + 1, 256 << 10,
 			576 << 10, 576<<10 - 1, 576<<10 + 1, 576<<10 + 4096, 576<<10 + 4095, 1<<20 + 7, 2112 << 10} {
@@ -64,7 +73,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("What a source promised beyond its end may be behind it, as zeros", func(t *testing.T) {
+	run("What a source promised beyond its end may be behind it, as zeros", func(t *testing.T) {
 		b := open(t)
 		for i, n := range []int{0, 100, 64 << 10, 2 << 20, 2<<20 + 1} {
 			data, k := Random(uint64(i), n), key(i)
@@ -79,7 +88,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("A range beyond the end is an error", func(t *testing.T) {
+	run("A range beyond the end is an error", func(t *testing.T) {
 		b := open(t)
 		if _, err := b.Put(ctx, key(1), strings.NewReader("abc")); err != nil {
 			t.Fatal(err)
@@ -91,7 +100,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("A missing key", func(t *testing.T) {
+	run("A missing key", func(t *testing.T) {
 		b := open(t)
 		if _, err := b.Open(ctx, key(1), 0, 0); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("open: %v", err)
@@ -104,7 +113,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("Delete deletes what is named", func(t *testing.T) {
+	run("Delete deletes what is named", func(t *testing.T) {
 		b := open(t)
 		var doomed []string
 		for i := range 300 {
@@ -127,7 +136,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("An error of the source is returned", func(t *testing.T) {
+	run("An error of the source is returned", func(t *testing.T) {
 		b := open(t)
 		cause := errors.New("cut off")
 		_, err := b.Put(ctx, key(1), io.MultiReader(bytes.NewReader(Random(1, 300_000)), iotest.ErrReader(cause)))
@@ -140,7 +149,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("No key is written twice", func(t *testing.T) {
+	run("No key is written twice", func(t *testing.T) {
 		b := open(t)
 		if _, err := b.Put(ctx, key(1), strings.NewReader("first")); err != nil {
 			t.Fatal(err)
@@ -153,7 +162,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("Many at once", func(t *testing.T) {
+	run("Many at once", func(t *testing.T) {
 		b := open(t)
 		var wg sync.WaitGroup
 		for i := range 32 {
@@ -176,4 +185,5 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 		wg.Wait()
 	})
+	return results
 }
