@@ -128,8 +128,11 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 	return nil
 }
 
-// warnUntrusted says so where a flush of the disk promises nothing.
+// warnUntrusted says so where a flush promises nothing.
 func warnUntrusted(log *slog.Logger, st *stores) {
+	for _, doubt := range st.meta.Doubts() {
+		log.Warn("what is acknowledged may be lost", "why", doubt)
+	}
 	var paths []string
 	if st.lock != nil {
 		paths = append(paths, st.dir)

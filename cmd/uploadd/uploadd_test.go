@@ -18,6 +18,7 @@ import (
 	"uploadd/api"
 	"uploadd/client"
 	"uploadd/internal/blob"
+	"uploadd/internal/meta"
 	"uploadd/internal/uploads/uploadstest"
 )
 
@@ -220,7 +221,7 @@ func TestUntrustedDisk(t *testing.T) {
 	var log bytes.Buffer
 	disk := uploadstest.Must(blob.OpenDisk(dir))(t)
 	defer disk.Close()
-	warnUntrusted(newLogger(&log, "text", false), &stores{disk: disk})
+	warnUntrusted(newLogger(&log, "text", false), &stores{disk: disk, meta: &meta.Store{}})
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "tmpfs") {
 		t.Errorf("the log says %q", log.String())
 	}

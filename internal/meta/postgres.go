@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -74,12 +75,15 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 		return nil, err
 	}
 	d := &database{pool: pool}
-	d.clock, err = newDatabaseClock(ctx, d)
+	doubts, err := verifyPostgresDurable(ctx, pool)
+	if err == nil {
+		d.clock, err = newDatabaseClock(ctx, d)
+	}
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, ping: pool.Ping, wall: d.clock.Now, close: func() error {
+	return &Store{read: d, write: d, ping: pool.Ping, wall: d.clock.Now, doubts: doubts, close: func() error {
 		d.clock.stop()
 		pool.Close()
 		return nil
@@ -208,10 +212,21 @@ func (d *database) query(ctx context.Context, query string, args ...any) (result
 	})
 	if err != nil {
 		cancel()
+		if code(err) == noSuchCharacter {
+			return nothing{}, nil // no record has a text that none can have
+		}
 		return nil, err
 	}
 	return r, nil
 }
+
+// nothing is a result without rows.
+type nothing struct{}
+
+func (nothing) Next() bool        { return false }
+func (nothing) Scan(...any) error { return io.EOF }
+func (nothing) Err() error        { return nil }
+func (nothing) Close()            {}
 
 // peeked is rows of which the first has been asked for.
 type peeked struct {
