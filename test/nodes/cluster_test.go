@@ -99,10 +99,10 @@ func (c *cluster) check() {
 }
 
 // project makes a project without limits, and a key to it.
-func (c *cluster) project(name string) (key string) {
+func (c *cluster) project(name string, flags ...string) (key string) {
 	c.t.Helper()
 	c.run("projects", "limit", name, "--max-requests=none", "--max-uploads=none")
-	lines := strings.Split(c.run("keys", "create", "--project="+name), "\n")
+	lines := strings.Split(c.run(append([]string{"keys", "create", "--project=" + name}, flags...)...), "\n")
 	return lines[len(lines)-1]
 }
 
