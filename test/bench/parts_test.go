@@ -1,0 +1,150 @@
+package bench
+
+import (
+	"testing"
+	"time"
+
+	"uploadd/internal/uploads/uploadstest"
+	"uploadd/test/bench/load"
+	"uploadd/test/bench/measure"
+	"uploadd/test/bench/peers"
+	"uploadd/test/bench/report"
+)
+
+// atOnce is how many parts are sent at a time.
+const atOnce = 4
+
+// sent is what sending a large object to one server took, for each round.
+type sent struct{ cpu, elsewhere, wall, end, peak report.Sample }
+
+// measureParts sends large parts to every server in turn.
+func measureParts(t *testing.T, b *bench) {
+	list := append([]peers.Kind{peers.Uploadd(), peers.Nginx()}, kinds(peers.MinIO, peers.Tusd, peers.Versitygw)...)
+	list = append(list, peers.Plain(), peers.Discard())
+	took := map[string]*sent{}
+	for range b.rounds {
+		for _, kind := range list {
+			s := took[kind.Name]
+			if s == nil {
+				s = &sent{report.Sample{Unit: report.Seconds}, report.Sample{Unit: report.Seconds}, report.Sample{Unit: report.Seconds},
+					report.Sample{Unit: report.Millis}, report.Sample{Unit: report.MiB}}
+				took[kind.Name] = s
+			}
+			s.round(t, b, kind)
+		}
+	}
+	goals := map[string]struct{ cpu, wall report.Goal }{
+		"nginx": {report.AtMost(1.2), report.AtMost(1)}, "MinIO": {report.AtMost(1.0 / 4), report.AtMost(0.5)},
+		"tusd": {report.AtMost(1.0 / 5), report.AtMost(0.5)}, "versitygw": {wall: report.AtMost(0.5)}, "mime/multipart": {wall: report.AtMost(0.5)},
+	}
+	each := func(figure string, of func(*sent) report.Sample, goal func(peer string) report.Goal) {
+		for _, kind := range list[1:] {
+			b.beside(figure, of(took["uploadd"]), kind.Name, of(took[kind.Name]), goal(kind.Name))
+		}
+	}
+	without := func(string) report.Goal { return report.Goal{} }
+	each("large parts, 4 at once: the server's processor time for each GiB", func(s *sent) report.Sample { return s.cpu },
+		func(peer string) report.Goal { return goals[peer].cpu })
+	each("the machine's besides that and the client's, until all is on the disk", func(s *sent) report.Sample { return s.elsewhere }, without)
+	each("time for each GiB, until all is on the disk", func(s *sent) report.Sample { return s.wall },
+		func(peer string) report.Goal { return goals[peer].wall })
+	each("making one object of them", func(s *sent) report.Sample { return s.end }, without)
+	each("memory at most", func(s *sent) report.Sample { return s.peak }, without)
+}
+
+// round has one server, started for it, take the parts.
+func (s *sent) round(t *testing.T, b *bench, kind peers.Kind) {
+	dir, done := tempDir(t)
+	defer done()
+	server := kind.Start(t, dir)
+	defer server.Stop()
+	object := server.Object(b.parts, b.part)
+	with(t, server, object.Begin)
+	settle(t, dir)
+
+	meter := start(t, server)
+	began := time.Now()
+	err := load.Each(server.Address, b.parts, atOnce, func(c *load.Conn, i int) error {
+		return object.Part(c, i, load.Data{Seed: i, Size: b.part})
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", kind.Name, err)
+	}
+	cpu := meter.cpu()
+	if !kind.Flushes {
+		settle(t, dir)
+	}
+	wall := time.Since(began)
+	gib := float64(b.parts) * float64(b.part) / (1 << 30)
+	s.cpu.Add(cpu.Seconds() / gib)
+	s.wall.Add(wall.Seconds() / gib)
+	// Counted in steps of 10 ms, of which there may be none.
+	s.elsewhere.Add(max(meter.elsewhere(), 5*time.Millisecond).Seconds() / gib)
+
+	began = time.Now()
+	with(t, server, object.End)
+	s.end.Add(float64(time.Since(began).Microseconds()) / 1000)
+	s.peak.Add(float64(uploadstest.Must(measure.Peak(server.PID))(t)) / (1 << 20))
+	if !kind.Forgets {
+		holds(t, server, object, b.parts-1, b.part)
+	}
+}
+
+// holds fails the test unless the server has kept the bytes of a part.
+func holds(t *testing.T, server *peers.Server, object peers.Object, i int, size int64) {
+	t.Helper()
+	got := load.Data{Seed: i, Size: size}.HoldTo(0)
+	with(t, server, func(c *load.Conn) error { return object.ReadPart(c, i, got) })
+	if err := got.Err(size); err != nil {
+		t.Fatalf("%s: %v", server.Name, err)
+	}
+}
+
+// with does one thing on a connection of its own.
+func with(t *testing.T, server *peers.Server, do func(c *load.Conn) error) {
+	t.Helper()
+	if err := load.Each(server.Address, 1, 1, func(c *load.Conn, _ int) error { return do(c) }); err != nil {
+		t.Fatalf("%s: %v", server.Name, err)
+	}
+}
+
+// settle waits until the disk has all that was written before.
+func settle(t *testing.T, dir string) {
+	t.Helper()
+	if err := measure.Sync(dir); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// meter counts processor time from its start on.
+type meter struct {
+	t                    *testing.T
+	pid                  int
+	server, own, machine time.Duration
+}
+
+func start(t *testing.T, s *peers.Server) *meter {
+	t.Helper()
+	m := &meter{t: t, pid: s.PID}
+	m.server, m.own, m.machine = m.now()
+	return m
+}
+
+func (m *meter) now() (server, own, machine time.Duration) {
+	m.t.Helper()
+	return uploadstest.Must(measure.CPU(m.pid))(m.t), uploadstest.Must(measure.Own())(m.t), uploadstest.Must(measure.Machine())(m.t)
+}
+
+// cpu is what the server has had.
+func (m *meter) cpu() time.Duration {
+	m.t.Helper()
+	server, _, _ := m.now()
+	return server - m.server
+}
+
+// elsewhere is what neither the server nor this process has had.
+func (m *meter) elsewhere() time.Duration {
+	m.t.Helper()
+	server, own, machine := m.now()
+	return machine - m.machine - (server - m.server) - (own - m.own)
+}
