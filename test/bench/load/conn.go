@@ -9,10 +9,12 @@ import (
 	"strings"
 )
 
-// Conn is a connection to a server, on which one request follows the other.
+// Conn is a connection to a server, on which one request follows the other. Where a
+// server closes it after an answer, the next request opens another one.
 type Conn struct {
 	conn    net.Conn
 	address string
+	closed  bool // by the last answer
 	read    *bufio.Reader
 	// reading is what a body is read into that nobody keeps.
 	reading []byte
@@ -55,10 +57,21 @@ func (c *Conn) Close() error { return c.conn.Close() }
 // Do sends a request and reads its answer. A status of 300 and above is an error that
 // says what the body says.
 func (c *Conn) Do(r Request) (*Answer, error) {
-	if err := c.send(r); err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
+	if c.closed {
+		c.conn.Close()
+		next, err := Dial(c.address)
+		if err != nil {
+			return nil, err
+		}
+		next.reading = c.reading
+		*c = *next
 	}
-	answer, err := c.answer(r)
+	err := c.send(r)
+	// A server that refuses may close the connection: its answer says why.
+	answer, refused := c.answer(r)
+	if err == nil || answer != nil {
+		err = refused
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
 	}
@@ -104,6 +117,7 @@ func (c *Conn) answer(r Request) (*Answer, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	c.closed = resp.Close
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header}
 	if a.Status >= 300 || r.Into == nil {
 		a.Body, err = io.ReadAll(resp.Body)

@@ -2,12 +2,14 @@ package peers
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"uploadd/test/bench/load"
 )
@@ -35,13 +37,15 @@ func Versitygw(tools string) Kind {
 
 // s3 makes a bucket in a server that speaks S3.
 func s3(t testing.TB, s *Server) *Server {
-	c, err := load.Dial(s.Address)
-	if err == nil {
-		defer c.Close()
-		_, err = c.Do(signed(s.Address, load.Request{Method: "PUT", Path: "/bench"}))
+	made := errors.New("never tried")
+	for range 300 { // MinIO listens before it is ready
+		if made = makeBucket(s.Address); made == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
-	if err != nil {
-		t.Fatalf("%s: %v", s.Name, err)
+	if made != nil {
+		t.Fatalf("%s: %v", s.Name, made)
 	}
 	s.Object = func(parts int, size int64) Object {
 		return &s3Object{host: s.Address, size: size, tags: make([]string, parts)}
@@ -51,6 +55,16 @@ func s3(t testing.TB, s *Server) *Server {
 		return err
 	}
 	return s
+}
+
+func makeBucket(address string) error {
+	c, err := load.Dial(address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Do(signed(address, load.Request{Method: "PUT", Path: "/bench"}))
+	return err
 }
 
 // s3Object is a multipart upload.
