@@ -39,13 +39,14 @@ type sizes struct {
 	period     time.Duration // of a round of small things
 	files, few int           // in a large store, and in a small one
 	pages      int           // asked for in a round
-	profile    time.Duration // of the processor on each path
+	paths      int           // that are profiled
+	profile    time.Duration // of each
 }
 
 var scales = map[string]sizes{
-	"smoke": {part: 1 << 20, parts: 4, rounds: 2, whole: 4, hashed: 2, inFlight: 8, period: 100 * time.Millisecond, files: 1000, few: 300, pages: 3, profile: time.Second},
-	"quick": {part: 64 << 20, parts: 8, rounds: 3, whole: 16, hashed: 8, inFlight: 64, period: time.Second, files: 100_000, few: 1000, pages: 30, profile: 3 * time.Second},
-	"full":  {part: 64 << 20, parts: 16, rounds: 5, whole: 128, hashed: 16, inFlight: 64, period: 3 * time.Second, files: 1_000_000, few: 1000, pages: 100, profile: 5 * time.Second},
+	"smoke": {part: 1 << 20, parts: 4, rounds: 2, whole: 4, hashed: 2, inFlight: 8, period: 100 * time.Millisecond, files: 1000, few: 300, pages: 3, paths: 1, profile: time.Second},
+	"quick": {part: 64 << 20, parts: 8, rounds: 3, whole: 16, hashed: 8, inFlight: 64, period: time.Second, files: 100_000, few: 1000, pages: 30, paths: 5, profile: 3 * time.Second},
+	"full":  {part: 64 << 20, parts: 16, rounds: 5, whole: 128, hashed: 16, inFlight: 64, period: 3 * time.Second, files: 1_000_000, few: 1000, pages: 100, paths: 5, profile: 5 * time.Second},
 }
 
 func TestMain(m *testing.M) {

@@ -15,7 +15,7 @@ import (
 const atOnce = 4
 
 // sent is what sending a large object to one server took, for each round.
-type sent struct{ cpu, elsewhere, wall, end, peak report.Sample }
+type sent struct{ cpu, whole, machine, wall, end, peak report.Sample }
 
 // measureParts sends large parts to every server in turn.
 func measureParts(t *testing.T, b *bench) {
@@ -26,8 +26,8 @@ func measureParts(t *testing.T, b *bench) {
 		for _, kind := range list {
 			s := took[kind.Name]
 			if s == nil {
-				s = &sent{report.Sample{Unit: report.Seconds}, report.Sample{Unit: report.Seconds}, report.Sample{Unit: report.Seconds},
-					report.Sample{Unit: report.Millis}, report.Sample{Unit: report.MiB}}
+				seconds := report.Sample{Unit: report.Seconds}
+				s = &sent{seconds, seconds, seconds, seconds, report.Sample{Unit: report.Millis}, report.Sample{Unit: report.MiB}}
 				took[kind.Name] = s
 			}
 			s.round(t, b, kind)
@@ -45,7 +45,8 @@ func measureParts(t *testing.T, b *bench) {
 	without := func(string) report.Goal { return report.Goal{} }
 	each("large parts, 4 at once: the server's processor time for each GiB", func(s *sent) report.Sample { return s.cpu },
 		func(peer string) report.Goal { return goals[peer].cpu })
-	each("the machine's besides that and the client's, until all is on the disk", func(s *sent) report.Sample { return s.elsewhere }, without)
+	each("with making one object of them", func(s *sent) report.Sample { return s.whole }, without)
+	each("the whole machine's, without the client's, until the parts are on the disk", func(s *sent) report.Sample { return s.machine }, without)
 	each("time for each GiB, until all is on the disk", func(s *sent) report.Sample { return s.wall },
 		func(peer string) report.Goal { return goals[peer].wall })
 	each("making one object of them", func(s *sent) report.Sample { return s.end }, without)
@@ -78,12 +79,12 @@ func (s *sent) round(t *testing.T, b *bench, kind peers.Kind) {
 	gib := float64(b.parts) * float64(b.part) / (1 << 30)
 	s.cpu.Add(cpu.Seconds() / gib)
 	s.wall.Add(wall.Seconds() / gib)
-	// Counted in steps of 10 ms, of which there may be none.
-	s.elsewhere.Add(max(meter.elsewhere(), 5*time.Millisecond).Seconds() / gib)
+	s.machine.Add(meter.others().Seconds() / gib)
 
 	began = time.Now()
 	with(t, server, object.End)
 	s.end.Add(float64(time.Since(began).Microseconds()) / 1000)
+	s.whole.Add(meter.cpu().Seconds() / gib)
 	s.peak.Add(float64(uploadstest.Must(measure.Peak(server.PID))(t)) / (1 << 20))
 	if !kind.Forgets {
 		holds(t, server, object, b.parts-1, b.part)
@@ -142,9 +143,9 @@ func (m *meter) cpu() time.Duration {
 	return server - m.server
 }
 
-// elsewhere is what neither the server nor this process has had.
-func (m *meter) elsewhere() time.Duration {
+// others is what all but this process have had, and the kernel in nobody's name.
+func (m *meter) others() time.Duration {
 	m.t.Helper()
-	server, own, machine := m.now()
-	return machine - m.machine - (server - m.server) - (own - m.own)
+	_, own, machine := m.now()
+	return machine - m.machine - (own - m.own)
 }

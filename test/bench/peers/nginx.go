@@ -31,7 +31,7 @@ http {
 `
 
 func startNginx(t testing.TB, dir string) *Server {
-	address, config := free(t), filepath.Join(dir, "config")
+	address, config := Free(t), filepath.Join(dir, "config")
 	text := strings.NewReplacer("DIR", dir, "ADDRESS", address).Replace(nginxConfig)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -51,8 +51,8 @@ type Kind struct {
 	Start func(t testing.TB, dir string) *Server
 }
 
-// free is an address of this machine that nobody listens on.
-func free(t testing.TB) string {
+// Free is an address of this machine that nobody listens on.
+func Free(t testing.TB) string {
 	t.Helper()
 	l := uploadstest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer l.Close()

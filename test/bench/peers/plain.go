@@ -39,7 +39,7 @@ func own(t testing.TB, name, dir, keepIn string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := free(t)
+	address := Free(t)
 	s := run(t, name, dir, address, []string{plainDir + "=" + keepIn, plainAt + "=" + address}, self)
 	s.Object = func(parts int, size int64) Object { return plainObject{} }
 	return s

@@ -16,7 +16,7 @@ import (
 // which it copies into one at the end.
 func Tusd(tools string) Kind {
 	return Kind{Name: "tusd", Start: func(t testing.TB, dir string) *Server {
-		address := free(t)
+		address := Free(t)
 		host, port, err := net.SplitHostPort(address)
 		if err != nil {
 			t.Fatal(err)
