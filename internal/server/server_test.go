@@ -27,7 +27,16 @@ type testServer struct {
 	svc     *uploads.Service
 }
 
-func newServer(t *testing.T) *testServer {
+func newServer(t testing.TB) *testServer {
+	t.Helper()
+	h, svc := newHandler(t)
+	// Every answer to every test here is held against the description.
+	s := start(t, wiretest.Checked(t, h))
+	return &testServer{url: s.URL + "/v1", address: s.Listener.Addr().String(), svc: svc}
+}
+
+// newHandler is what newServer serves.
+func newHandler(t testing.TB) (http.Handler, *uploads.Service) {
 	t.Helper()
 	dir := t.TempDir()
 	m := uploadstest.Must(meta.OpenSQLite(context.Background(), filepath.Join(dir, "uploadd.db")))(t)
@@ -35,7 +44,7 @@ func newServer(t *testing.T) *testServer {
 	b := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
 	t.Cleanup(func() { b.Close() })
 	svc := uploads.New(uploads.Config{Meta: m, Blobs: b})
-	h := server.New(server.Config{
+	return server.New(server.Config{
 		Authenticate: func(_ context.Context, c server.Credentials) (server.Caller, error) {
 			if strings.HasPrefix(c.Key, "wrong") {
 				return server.Caller{}, api.Errorf(api.ErrUnauthorized, "", "Incorrect API key provided.").WithCode(api.CodeInvalidKey)
@@ -43,14 +52,11 @@ func newServer(t *testing.T) *testServer {
 			return server.Caller{API: svc.For(c.Key), Project: c.Key}, nil
 		},
 		Ready: svc.Ready,
-	})
-	// Every answer to every test here is held against the description.
-	s := start(t, wiretest.Checked(t, h))
-	return &testServer{url: s.URL + "/v1", address: s.Listener.Addr().String(), svc: svc}
+	}), svc
 }
 
 // start serves h as the program does.
-func start(t *testing.T, h http.Handler) *httptest.Server {
+func start(t testing.TB, h http.Handler) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	s.Config = server.NewHTTPServer(h, slog.New(slog.DiscardHandler))
