@@ -30,7 +30,7 @@ type path struct {
 
 var paths = []path{
 	{"A large part", atOnce, func(t *testing.T, b *bench, s *peers.Server) func(*load.Conn, int) error {
-		u := peers.NewUpload(128, b.part)
+		u := peers.NewUpload(128, 64<<20) // 8 GiB, of which three times as much may be sent
 		with(t, s, u.Begin)
 		return func(c *load.Conn, i int) error { return u.Part(c, i%128, load.Data{Seed: i, Size: b.part}) }
 	}},

@@ -20,10 +20,10 @@ import (
 // FileID is the id of the i-th file.
 func FileID(i int) string { return fmt.Sprintf("file-%022d", i) }
 
-// Fill makes dir a data directory with the records of n files, the oldest first, and
-// adds each to what describe, if not nil, says of it. Their bytes are nowhere. The
-// records are still open: closing them merges the log into the database, as the end of a
-// server does, and a copy from before is what a killed one leaves.
+// Fill makes dir a data directory with the records of n files, the oldest first.
+// describe, if not nil, may change what the i-th file is. Their bytes are nowhere. The
+// records that it returns are open: closing them merges the log into the database, as the
+// end of a server does; a copy of dir from before is what a killed one leaves.
 func Fill(t testing.TB, dir string, n int, describe func(i int, f *uploads.File)) *meta.Store {
 	t.Helper()
 	blobs := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
@@ -51,7 +51,7 @@ func Fill(t testing.TB, dir string, n int, describe func(i int, f *uploads.File)
 
 // record makes the i-th file.
 func record(m *meta.Store, i int, describe func(i int, f *uploads.File)) error {
-	ctx, key := context.Background(), fmt.Sprintf("part_%032x", 2*i)
+	ctx, key := context.Background(), fmt.Sprintf("part_%032x", i)
 	later := time.Now().Add(time.Hour).Unix()
 	if err := m.Reserve(ctx, []string{key}, later); err != nil {
 		return err
