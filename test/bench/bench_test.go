@@ -105,12 +105,10 @@ func TestBench(t *testing.T) {
 		} else if *only != "" {
 			continue
 		}
-		before := len(b.rows)
 		t.Run(row.name, func(t *testing.T) { row.measure(t, b) })
 		if t.Failed() {
 			t.Fatalf("%s could not be measured", row.name)
 		}
-		fmt.Print(report.Table(b.rows[before:]))
 	}
 	if len(wanted) > 0 {
 		t.Fatalf("-rows: there is no row %q", wanted)
@@ -120,16 +118,18 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: ours %v, theirs %v: not a figure", row.Figure, row.Ours.Values, row.Theirs.Values)
 		}
 	}
+	text := fmt.Sprintf("%s\n%s\nIt took %s; the load of the machine was %s before it and %s after.\n",
+		report.Table(b.rows), machine, time.Since(began).Round(time.Second), machine.load, loadAverage(t))
+	profiles := strings.Join(b.profiles, "\n")
+	fmt.Printf("%s\n%s\n", text, profiles)
 	if *page == "" {
 		return
 	}
-	text := fmt.Sprintf("%s\n%s\nIt took %s; the load of the machine was %s before it and %s after.\n",
-		report.Table(b.rows), machine, time.Since(began).Round(time.Second), machine.load, loadAverage(t))
-	if err := report.Replace(*page, "figures", text); err != nil {
-		t.Error(err)
+	if *only != "" {
+		t.Fatal("-write: a page has all rows, and -rows names some")
 	}
-	if len(b.profiles) > 0 {
-		if err := report.Replace(*page, "profiles", strings.Join(b.profiles, "\n")); err != nil {
+	for section, text := range map[string]string{"figures": text, "profiles": profiles} {
+		if err := report.Replace(*page, section, text); err != nil {
 			t.Error(err)
 		}
 	}
