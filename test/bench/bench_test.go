@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"uploadd/test/bench/peers"
 	"uploadd/test/bench/report"
 	"uploadd/test/program"
@@ -62,6 +64,9 @@ type bench struct {
 	profiles []string // what the page says of each path, in Markdown
 }
 
+// large names n bytes times the size of a large part.
+func (b *bench) large(n int) string { return humanize.IBytes(uint64(n) * uint64(b.part)) }
+
 // beside adds the row of a figure beside a peer's.
 func (b *bench) beside(figure string, ours report.Sample, peer string, theirs report.Sample, goal report.Goal) {
 	b.rows = append(b.rows, report.Row{Figure: figure, Ours: ours, Peer: peer, Theirs: theirs, Goal: goal})
@@ -105,8 +110,9 @@ func TestBench(t *testing.T) {
 		} else if *only != "" {
 			continue
 		}
+		before := len(b.rows) + len(b.profiles)
 		t.Run(row.name, func(t *testing.T) { row.measure(t, b) })
-		if t.Failed() {
+		if t.Failed() || len(b.rows)+len(b.profiles) == before {
 			t.Fatalf("%s could not be measured", row.name)
 		}
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"fmt"
 	"testing"
 	"time"
 
@@ -60,9 +61,10 @@ func measureComplete(t *testing.T, b *bench) {
 		server.Stop()
 		done()
 	}
-	b.alone("completing 128 large parts, without md5", large, report.AtMost(10))
-	b.beside("completing 128 large parts, beside as many of 1 KiB", large, "1 KiB", small, report.AtMost(1.5))
-	b.beside("completing 128 large parts, beside one flush of the disk", large, "4 KiB and fsync", flush, report.Goal{})
+	figure := fmt.Sprintf("completing %d parts of %s, without md5", b.whole, b.large(1))
+	b.alone(figure, large, report.AtMost(10))
+	b.beside(figure, large, "as many of 1 KiB", small, report.AtMost(1.5))
+	b.beside(figure, large, "one flush of the disk", flush, report.Goal{})
 }
 
 // measureMD5 completes Uploads with an MD5, sent in order and the other way round.
@@ -101,6 +103,9 @@ func measureMD5(t *testing.T, b *bench) {
 		before := uploadstest.Must(measure.Read(server.PID))(t)
 		otherMS := end(t, server, other)
 		bytes := uploadstest.Must(measure.Read(server.PID))(t) - before
+		if float64(bytes) < size {
+			t.Fatalf("the server read %d bytes: it cannot have seen all %.0f again", bytes, size)
+		}
 		remove(t, server, u, other)
 		if round == 0 { // what a project completes first tells that it gives MD5s
 			continue
@@ -110,7 +115,7 @@ func measureMD5(t *testing.T, b *bench) {
 		anew.Add(otherMS)
 		read.Add(float64(bytes) / size)
 	}
-	b.beside("completing with md5, the parts added in order by one client", inOrder, "the MD5 of the same from memory", plain, report.AtMost(0.1))
+	b.beside("completing "+b.large(b.hashed)+" with md5, the parts added in order by one client", inOrder, "the MD5 of the same from memory", plain, report.AtMost(0.1))
 	b.beside("completing with md5, the parts in another order", anew, "the MD5 of the same from memory", plain, report.AtMost(1.2))
 	b.alone("bytes read for that, to those of the file", read, report.AtMost(1.05))
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"testing"
@@ -65,5 +66,5 @@ func measureMemory(t *testing.T, b *bench) {
 	}
 	peak := report.Sample{Unit: report.MiB}
 	peak.Add(float64(uploadstest.Must(measure.Peak(server.PID))(t)) / (1 << 20))
-	b.alone("memory at most, 64 large parts in flight and a download of 8 GiB beside them", peak, report.AtMost(96))
+	b.alone(fmt.Sprintf("memory at most, %d parts of %s in flight and a download of %s beside them", b.inFlight, b.large(1), b.large(b.whole)), peak, report.AtMost(96))
 }
