@@ -1,8 +1,6 @@
 package bench
 
 import (
-	"runtime"
-	"slices"
 	"testing"
 	"time"
 
@@ -16,46 +14,57 @@ import (
 // atOnce is how many parts are sent at a time.
 const atOnce = 4
 
-// sent is what sending a large object to one server took, for each round: processor time
-// of the server for the parts, and with their end; of the whole machine; and the rest.
-type sent struct{ cpu, whole, machine, wall, end, peak report.Sample }
+// sent is what sending a large object to one server took, for each round.
+type sent struct {
+	cpu     report.Sample // of the server, for the parts
+	whole   report.Sample // and for making them one object
+	machine report.Sample // of the machine, for the parts
+	wall    report.Sample
+	end     report.Sample // time to make them one object
+	peak    report.Sample // memory
+}
+
+func newSent() *sent {
+	seconds := report.Sample{Unit: report.Seconds}
+	return &sent{cpu: seconds, whole: seconds, machine: seconds, wall: seconds,
+		end: report.Sample{Unit: report.Millis}, peak: report.Sample{Unit: report.MiB}}
+}
 
 // measureParts sends large parts to every server in turn.
 func measureParts(t *testing.T, b *bench) {
-	list := append([]peers.Kind{peers.Uploadd(), peers.Nginx()}, kinds(peers.MinIO, peers.Tusd, peers.Versitygw)...)
+	list := append([]peers.Kind{peers.Uploadd(), peers.Nginx(), peers.NginxAsInstalled()}, kinds(peers.MinIO, peers.Tusd, peers.Versitygw)...)
 	list = append(list, peers.Plain(), peers.Discard())
 	took := map[string]*sent{}
+	for _, kind := range list {
+		took[kind.Name] = newSent()
+	}
 	for range b.rounds {
 		for _, kind := range list {
-			s := took[kind.Name]
-			if s == nil {
-				seconds := report.Sample{Unit: report.Seconds}
-				s = &sent{seconds, seconds, seconds, seconds, report.Sample{Unit: report.Millis}, report.Sample{Unit: report.MiB}}
-				took[kind.Name] = s
-			}
-			s.round(t, b, kind)
+			took[kind.Name].round(t, b, kind)
 		}
 	}
-	goals := map[string]struct{ cpu, wall report.Goal }{
-		"nginx": {report.AtMost(1.2), report.AtMost(1)}, "MinIO": {report.AtMost(1.0 / 4), report.AtMost(0.5)},
-		"tusd": {report.AtMost(1.0 / 5), report.AtMost(0.5)}, "versitygw": {wall: report.AtMost(0.5)}, "mime/multipart": {wall: report.AtMost(0.5)},
-	}
-	each := func(figure string, of func(*sent) report.Sample, goal func(peer string) report.Goal, without ...string) {
+	half := report.AtMost(0.5)
+	for _, f := range []struct {
+		name  string
+		of    func(*sent) report.Sample
+		goals map[string]report.Goal
+		joins bool // beside those only that make one object of parts
+	}{
+		{"parts of " + b.large(1) + ", 4 at once: the server's processor time for each GiB", func(s *sent) report.Sample { return s.cpu },
+			map[string]report.Goal{"nginx": report.AtMost(1.2), "MinIO": report.AtMost(1.0 / 4), "tusd": report.AtMost(1.0 / 5)}, false},
+		{"with making one object of them", func(s *sent) report.Sample { return s.whole }, nil, true},
+		{"the whole machine's, without the client's, until the parts are on the disk", func(s *sent) report.Sample { return s.machine }, nil, false},
+		{"time for each GiB, until all is on the disk", func(s *sent) report.Sample { return s.wall },
+			map[string]report.Goal{"nginx": report.AtMost(1), "MinIO": half, "tusd": half, "versitygw": half, "mime/multipart": half}, false},
+		{"time to make one object of them", func(s *sent) report.Sample { return s.end }, nil, true},
+		{"memory at most", func(s *sent) report.Sample { return s.peak }, nil, false},
+	} {
 		for _, kind := range list[1:] {
-			if !slices.Contains(without, kind.Name) {
-				b.beside(figure, of(took["uploadd"]), kind.Name, of(took[kind.Name]), goal(kind.Name))
+			if kind.Joins || !f.joins {
+				b.beside(f.name, f.of(took["uploadd"]), kind.Name, f.of(took[kind.Name]), f.goals[kind.Name])
 			}
 		}
 	}
-	none := func(string) report.Goal { return report.Goal{} }
-	each("parts of "+b.large(1)+", 4 at once: the server's processor time for each GiB", func(s *sent) report.Sample { return s.cpu },
-		func(peer string) report.Goal { return goals[peer].cpu })
-	each("with making one object of them", func(s *sent) report.Sample { return s.whole }, none, "nginx", "mime/multipart", "discard")
-	each("the whole machine's, without the client's, until the parts are on the disk", func(s *sent) report.Sample { return s.machine }, none)
-	each("time for each GiB, until all is on the disk", func(s *sent) report.Sample { return s.wall },
-		func(peer string) report.Goal { return goals[peer].wall })
-	each("making one object of them", func(s *sent) report.Sample { return s.end }, none, "nginx", "mime/multipart", "discard")
-	each("memory at most", func(s *sent) report.Sample { return s.peak }, none, "discard")
 }
 
 // round has one server, started for it, take the parts.
@@ -120,43 +129,4 @@ func settle(t *testing.T, dir string) {
 	if err := measure.Sync(dir); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// meter counts processor time from its start on.
-type meter struct {
-	t                    *testing.T
-	pid                  int
-	began                time.Time
-	server, own, machine time.Duration
-}
-
-func start(t *testing.T, s *peers.Server) *meter {
-	t.Helper()
-	m := &meter{t: t, pid: s.PID, began: time.Now()}
-	m.server, m.own, m.machine = m.now()
-	return m
-}
-
-func (m *meter) now() (server, own, machine time.Duration) {
-	m.t.Helper()
-	return uploadstest.Must(measure.CPU(m.pid))(m.t), uploadstest.Must(measure.Own())(m.t), uploadstest.Must(measure.Machine())(m.t)
-}
-
-// cpu is what the server has had.
-func (m *meter) cpu() time.Duration {
-	m.t.Helper()
-	server, _, _ := m.now()
-	server -= m.server
-	if there := time.Since(m.began) * time.Duration(runtime.NumCPU()); server <= 0 || server > there {
-		m.t.Fatalf("the server had %s of the processors' %s: that was not measured right", server, there)
-	}
-	return server
-}
-
-// others is what all but this process have had, and the kernel in nobody's name. The
-// machine's time is counted so coarsely that it may seem less than the server's.
-func (m *meter) others() time.Duration {
-	m.t.Helper()
-	server, own, machine := m.now()
-	return max(machine-m.machine-(own-m.own), server-m.server)
 }

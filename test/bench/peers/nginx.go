@@ -11,15 +11,22 @@ import (
 )
 
 // Nginx takes raw bodies by WebDAV and puts each into a file, as it has it in the page
-// cache. It serves them with sendfile.
-func Nginx() Kind { return Kind{Name: "nginx", Start: startNginx} }
+// cache. It serves them with sendfile. Its buffer for bodies is as large as uploadd's.
+func Nginx() Kind {
+	return Kind{Name: "nginx", Start: func(t testing.TB, dir string) *Server { return nginx(t, "nginx", dir, "512k") }}
+}
 
-// The buffer is as large as uploadd's: with its own of 16 KiB nginx takes more.
+// NginxAsInstalled has the buffer of 16 KiB that nginx has if it is not told otherwise.
+func NginxAsInstalled() Kind {
+	const name = "nginx, small buffer"
+	return Kind{Name: name, Start: func(t testing.TB, dir string) *Server { return nginx(t, name, dir, "16k") }}
+}
+
 const nginxConfig = `pid DIR/pid; error_log DIR/error.log; worker_processes auto; user root; daemon off;
 events {}
 http {
 	access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
-	client_max_body_size 0; client_body_buffer_size 512k;
+	client_max_body_size 0; client_body_buffer_size BUFFER;
 	client_body_temp_path DIR/body; proxy_temp_path DIR/proxy;
 	fastcgi_temp_path DIR/f; uwsgi_temp_path DIR/u; scgi_temp_path DIR/s;
 	server {
@@ -30,13 +37,13 @@ http {
 }
 `
 
-func startNginx(t testing.TB, dir string) *Server {
+func nginx(t testing.TB, name, dir, buffer string) *Server {
 	address, config := Free(t), filepath.Join(dir, "config")
-	text := strings.NewReplacer("DIR", dir, "ADDRESS", address).Replace(nginxConfig)
+	text := strings.NewReplacer("DIR", dir, "ADDRESS", address, "BUFFER", buffer).Replace(nginxConfig)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := run(t, "nginx", dir, address, nil, "nginx", "-c", config)
+	s := run(t, name, dir, address, nil, "nginx", "-c", config)
 	s.Object = func(parts int, size int64) Object { return davObject{} }
 	s.Put = func(c *load.Conn, n int, d load.Data) error { return put(c, fmt.Sprintf("/small/%d", n), d) }
 	return s

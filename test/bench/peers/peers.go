@@ -45,6 +45,8 @@ type Kind struct {
 	// Flushes says that what it has answered is on the disk. The others keep it in
 	// memory for a while.
 	Flushes bool
+	// Joins says that it makes one object out of parts, where others leave them be.
+	Joins bool
 	// Forgets says that it keeps nothing, so that nothing can be read back.
 	Forgets bool
 	// Start runs one that keeps its data in dir.

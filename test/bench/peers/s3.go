@@ -16,7 +16,7 @@ import (
 
 // MinIO is the one built by scripts/bench-tools in the directory tools, with one drive.
 func MinIO(tools string) Kind {
-	return Kind{Name: "MinIO", Flushes: true, Start: func(t testing.TB, dir string) *Server {
+	return Kind{Name: "MinIO", Joins: true, Flushes: true, Start: func(t testing.TB, dir string) *Server {
 		address := Free(t)
 		return s3(t, run(t, "MinIO", dir, address, []string{"MINIO_ROOT_USER=" + accessKey, "MINIO_ROOT_PASSWORD=" + secretKey, "MINIO_BROWSER=off"},
 			filepath.Join(tools, "minio"), "server", "--quiet", "--address", address, filepath.Join(dir, "drive")))
@@ -25,7 +25,7 @@ func MinIO(tools string) Kind {
 
 // Versitygw is that from tools, over a directory.
 func Versitygw(tools string) Kind {
-	return Kind{Name: "versitygw", Start: func(t testing.TB, dir string) *Server {
+	return Kind{Name: "versitygw", Joins: true, Start: func(t testing.TB, dir string) *Server {
 		address, data := Free(t), filepath.Join(dir, "files")
 		if err := os.Mkdir(data, 0o700); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 // Tusd is that from the directory tools. Its parts in parallel are partial uploads,
 // which it copies into one at the end.
 func Tusd(tools string) Kind {
-	return Kind{Name: "tusd", Start: func(t testing.TB, dir string) *Server {
+	return Kind{Name: "tusd", Joins: true, Start: func(t testing.TB, dir string) *Server {
 		address := Free(t)
 		host, port, err := net.SplitHostPort(address)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Uploadd is ours. Its parts are forms, checksummed and flushed.
 func Uploadd(flags ...string) Kind {
-	return Kind{Name: "uploadd", Flushes: true, Start: func(t testing.TB, dir string) *Server {
+	return Kind{Name: "uploadd", Joins: true, Flushes: true, Start: func(t testing.TB, dir string) *Server {
 		return OfProgram(program.Start(t, program.Options{Data: dir, Flags: flags}))
 	}}
 }
