@@ -101,6 +101,9 @@ func TestBench(t *testing.T) {
 	if *rounds > 0 {
 		size.rounds = *rounds
 	}
+	if *tools != "" && size.part < 5<<20 {
+		t.Fatalf("-peers: S3 takes no parts as small as those of -scale=%s", *scale)
+	}
 	b, began := &bench{sizes: size}, time.Now()
 	machine := describe(t)
 	wanted := strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
