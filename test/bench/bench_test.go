@@ -34,7 +34,7 @@ var (
 type sizes struct {
 	part       int64         // bytes of a large part
 	parts      int           // sent to each server in a round
-	rounds     int           //
+	rounds     int           // in which everything is measured
 	whole      int           // parts of the largest File, which is one of 8 GiB in full
 	hashed     int           // parts of a File whose MD5 is taken
 	inFlight   int           // parts at once, when memory is looked at
@@ -104,8 +104,10 @@ func TestBench(t *testing.T) {
 	if *tools != "" && size.part < 5<<20 {
 		t.Fatalf("-peers: S3 takes no parts as small as those of -scale=%s", *scale)
 	}
-	b, began := &bench{sizes: size}, time.Now()
-	machine := describe(t)
+	if *page != "" && *only != "" {
+		t.Fatal("-write: a page has all rows, and -rows names some")
+	}
+	b, machine, began := &bench{sizes: size}, describe(t), time.Now()
 	wanted := strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
 	for _, row := range all {
 		if i := slices.Index(wanted, row.name); i >= 0 {
@@ -127,17 +129,19 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: ours %v, theirs %v: not a figure", row.Figure, row.Ours.Values, row.Theirs.Values)
 		}
 	}
-	text := fmt.Sprintf("%s\n%s\nIt took %s; the load of the machine was %s before it and %s after.\n",
-		report.Table(b.rows), machine, time.Since(began).Round(time.Second), machine.load, loadAverage(t))
-	profiles := strings.Join(b.profiles, "\n")
-	fmt.Printf("%s\n%s\n", text, profiles)
+	b.publish(t, fmt.Sprintf("%s\nIt took %s; the load of the machine was %s before it and %s after.\n",
+		machine.text, time.Since(began).Round(time.Second), machine.load, loadAverage(t)))
+}
+
+// publish prints the figures, and writes them into the page if there is one.
+func (b *bench) publish(t *testing.T, where string) {
+	t.Helper()
+	sections := map[string]string{"figures": report.Table(b.rows) + "\n" + where, "profiles": strings.Join(b.profiles, "\n")}
+	fmt.Printf("%s\n%s\n", sections["figures"], sections["profiles"])
 	if *page == "" {
 		return
 	}
-	if *only != "" {
-		t.Fatal("-write: a page has all rows, and -rows names some")
-	}
-	for section, text := range map[string]string{"figures": text, "profiles": profiles} {
+	for section, text := range sections {
 		if err := report.Replace(*page, section, text); err != nil {
 			t.Error(err)
 		}

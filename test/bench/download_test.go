@@ -34,26 +34,25 @@ func measureDownload(t *testing.T, b *bench) {
 		from := (int64(i)*u.Bytes/int64(b.parts) + b.part*3/4 + 1234) % u.Bytes
 		return fmt.Sprintf("Range: bytes=%d-%d", from, min(from+b.part/2, u.Bytes)-1)
 	}
-	figures := map[string][]report.Sample{}
-	for _, way := range []string{"whole", "range"} {
-		figures[way] = []report.Sample{{Unit: report.Seconds}, {Unit: report.Seconds}}
-		figures[way+", time"] = []report.Sample{{Unit: report.Seconds}, {Unit: report.Seconds}}
-	}
-	for round := range b.rounds + 1 {
-		for which, s := range servers {
-			for _, way := range []string{"whole", "range"} {
-				gib, cpu, wall := fetch(t, s.Server, s.path, b.parts, way == "range", ranges)
-				if round > 0 { // what the first reads comes from the disk
-					figures[way][which].Add(cpu.Seconds() / gib)
-					figures[way+", time"][which].Add(wall.Seconds() / gib)
+	for _, way := range []struct {
+		figure   string
+		inRanges bool
+	}{{"a download of a whole file", false}, {"downloads of ranges", true}} {
+		var cpu, wall [2]report.Sample
+		for round := range b.rounds + 1 {
+			for which, s := range servers {
+				gib, spent, took := fetch(t, s.Server, s.path, b.parts, way.inRanges, ranges)
+				if round > 0 { // what the first reads may come from the disk
+					cpu[which].Add(spent.Seconds() / gib)
+					wall[which].Add(took.Seconds() / gib)
 				}
 			}
 		}
-	}
-	for _, w := range []struct{ way, figure string }{{"whole", "a download of a whole file"}, {"range", "downloads of ranges"}} {
-		cpu, wall := figures[w.way], figures[w.way+", time"]
-		b.beside(w.figure+": the server's processor time for each GiB", cpu[0], "nginx, sendfile", cpu[1], report.AtMost(1.2))
-		b.beside(w.figure+": time for each GiB", wall[0], "nginx, sendfile", wall[1], report.Goal{})
+		for i := range servers {
+			cpu[i].Unit, wall[i].Unit = report.Seconds, report.Seconds
+		}
+		b.beside(way.figure+": the server's processor time for each GiB", cpu[0], "nginx, sendfile", cpu[1], report.AtMost(1.2))
+		b.beside(way.figure+": time for each GiB", wall[0], "nginx, sendfile", wall[1], report.Goal{})
 	}
 }
 
