@@ -116,9 +116,8 @@ func TestBench(t *testing.T) {
 			continue
 		}
 		before := len(b.rows) + len(b.profiles)
-		t.Run(row.name, func(t *testing.T) { row.measure(t, b) })
-		if t.Failed() || len(b.rows)+len(b.profiles) == before {
-			t.Fatalf("%s could not be measured", row.name)
+		if !t.Run(row.name, func(t *testing.T) { row.measure(t, b) }) || len(b.rows)+len(b.profiles) == before {
+			t.Errorf("%s could not be measured", row.name)
 		}
 	}
 	if len(wanted) > 0 {
@@ -133,12 +132,13 @@ func TestBench(t *testing.T) {
 		machine.text, time.Since(began).Round(time.Second), machine.load, loadAverage(t)))
 }
 
-// publish prints the figures, and writes them into the page if there is one.
+// publish prints the figures, and writes them into the page if there is one and nothing
+// failed.
 func (b *bench) publish(t *testing.T, where string) {
 	t.Helper()
 	sections := map[string]string{"figures": report.Table(b.rows) + "\n" + where, "profiles": strings.Join(b.profiles, "\n")}
 	fmt.Printf("%s\n%s\n", sections["figures"], sections["profiles"])
-	if *page == "" {
+	if *page == "" || t.Failed() {
 		return
 	}
 	for section, text := range sections {
