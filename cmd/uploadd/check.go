@@ -93,7 +93,7 @@ func (c *gcCmd) clean(env *environment) error {
 		return err
 	}
 	defer st.Close()
-	n, err := uploads.New(uploads.Config{Meta: st.meta, Blobs: st.blobs, Hold: st.mayDelete, Wall: st.meta.Wall()}).Clean(env.ctx)
+	n, err := uploads.New(uploads.Config{Meta: st.meta, Blobs: st.blobs, Settle: st.settle, Hold: st.mayDelete, Wall: st.meta.Wall()}).Clean(env.ctx)
 	fmt.Fprintf(env.stdout, "%d entries removed from the bin\n", n)
 	return err
 }

@@ -83,9 +83,16 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		MaxFile:   int64(c.MaxFile),
 		Exclusive: st.lock != nil,
 		Hold:      st.mayDelete,
+		Settle:    st.settle,
+		Remote:    st.disk == nil,
 		Wall:      st.meta.Wall(),
 		Log:       log,
 	})
+	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
+		if err := uploads.Pair(env.ctx, st.meta, st.blobs); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", st, err), listener.Close())
+		}
+	}
 	switch err := svc.Recover(env.ctx); {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, uploads.ErrUnavailable):
 		// What is stored can be read all the same, and perhaps be deleted.

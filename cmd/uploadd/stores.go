@@ -32,7 +32,9 @@ type stores struct {
 	meta  *meta.Store
 	blobs blobStore
 	disk  *blob.Disk // the same as blobs, if they are on one
-	lock  *os.File   // nil when opened beside a server, or when others may use the stores too
+	// settle is how long after a Put was given up its bytes may still appear.
+	settle time.Duration
+	lock   *os.File // nil when opened beside a server, or when others may use the stores too
 
 	// What keeps the records and the bytes, for people to read.
 	metaName, blobsName string

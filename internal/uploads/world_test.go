@@ -2,6 +2,7 @@ package uploads_test
 
 import (
 	"database/sql"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"uploadd/api"
 	"uploadd/internal/blob"
+	"uploadd/internal/blob/s3test"
 	"uploadd/internal/meta"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
@@ -23,6 +25,7 @@ type world struct {
 	t      testing.TB
 	dir    string
 	shared bool          // others may use the stores too
+	remote bool          // each look at a blob is a request
 	clock  atomic.Int64  // Unix seconds
 	lease  time.Duration // 0 is the default
 	meta   *meta.Store
@@ -75,12 +78,46 @@ func onPostgres(server *postgres.Server) func(*world) {
 	}
 }
 
+// onS3 opens prefixes of the store's bucket.
+func onS3(store *s3test.Store) func(*world) {
+	var made atomic.Int64
+	return func(w *world) {
+		s3test.Credentials()
+		prefix := fmt.Sprint("w", made.Add(1))
+		b := uploadstest.Must(blob.OpenS3(w.t.Context(), store.URL(prefix, "")))(w.t)
+		w.remote = true
+		w.blobs = bucket{b, filepath.Join(store.Dir, s3test.Bucket, prefix)}
+	}
+}
+
+// bucket is listed where the store keeps it: the product lists no buckets.
+type bucket struct {
+	*blob.S3
+	dir string
+}
+
+func (b bucket) Keys() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		objects, err := filepath.Glob(filepath.Join(b.dir, "*", "*"))
+		if err != nil {
+			yield("", err)
+		}
+		for _, path := range objects {
+			if !yield(filepath.Base(path), nil) {
+				return
+			}
+		}
+	}
+}
+
 // pairs are the worlds that must not differ in anything that can be asked.
 func pairs(t *testing.T) map[string]func(testing.TB) *world {
-	postgresql := onPostgres(postgres.Start(t))
+	postgresql, s3 := onPostgres(postgres.Start(t)), onS3(s3test.Versitygw(t, false))
 	return map[string]func(testing.TB) *world{
-		"SQLite and a disk":     newWorld,
-		"PostgreSQL and a disk": func(t testing.TB) *world { return newWorldOn(t, postgresql, disk) },
+		"SQLite and a disk":       newWorld,
+		"PostgreSQL and a disk":   func(t testing.TB) *world { return newWorldOn(t, postgresql, disk) },
+		"SQLite and a bucket":     func(t testing.TB) *world { return newWorldOn(t, sqlite, s3) },
+		"PostgreSQL and a bucket": func(t testing.TB) *world { return newWorldOn(t, postgresql, s3) },
 	}
 }
 
@@ -106,7 +143,7 @@ func (w *world) start() {
 
 // service makes a Service that is yet to recover.
 func (w *world) service(m uploads.Meta, b uploads.Blobs) *uploads.Service {
-	return uploads.New(uploads.Config{Meta: m, Blobs: b, Exclusive: !w.shared, Lease: w.lease,
+	return uploads.New(uploads.Config{Meta: m, Blobs: b, Exclusive: !w.shared, Remote: w.remote, Lease: w.lease,
 		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) }})
 }
 
