@@ -70,7 +70,7 @@ type migration struct {
 	src, dst *stores
 	target   *meta.Target
 	blobs    *uploads.Migration
-	common   bool // source and target have one store of blobs
+	stay     bool // the bytes, because source and target have one store of them
 }
 
 // beginMigration refuses a target that holds what came from elsewhere.
@@ -92,8 +92,15 @@ func beginMigration(env *environment, src, dst *stores, verify bool) (*migration
 			}
 		},
 	}}
-	if m.common, err = m.blobs.Common(env.ctx); err != nil {
-		return nil, fmt.Errorf("the target's bytes: %w", err)
+	m.stay, err = m.blobs.Common(env.ctx)
+	if err == nil {
+		err = target.Stay(env.ctx, m.stay)
+	}
+	if err == nil && !m.stay {
+		err = uploads.Pair(env.ctx, target, dst.blobs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the target, which keeps %s: %w", dst, err)
 	}
 	return m, nil
 }
@@ -122,7 +129,7 @@ func foreignBlob(ctx context.Context, src, dst *stores) error {
 // another is chosen.
 func (m *migration) run(ctx context.Context) error {
 	var total uploads.Moved
-	if !m.common {
+	if !m.stay {
 		var err error
 		if total, err = m.blobs.Copy(ctx, m.src.meta, m.blobs.Verify); err != nil {
 			return fmt.Errorf("copying the bytes: %w", err)
@@ -147,7 +154,7 @@ func (m *migration) run(ctx context.Context) error {
 }
 
 func (m *migration) report(total, done uploads.Moved, records int64, at time.Time) {
-	if m.common {
+	if m.stay {
 		fmt.Fprintln(m.env.stdout, "the bytes stay where they are")
 	} else {
 		fmt.Fprintf(m.env.stdout, "%d parts: %d of %s copied, %d were there, %d faults\n", done.Parts, total.New,
@@ -167,7 +174,7 @@ func (m *migration) settle(ctx context.Context) (done uploads.Moved, records int
 		return done, 0, fmt.Errorf("the records of the source: %w", err)
 	}
 	defer moment.Close()
-	if !m.common {
+	if !m.stay {
 		if done, err = m.blobs.Copy(ctx, moment, false); err != nil {
 			return done, 0, fmt.Errorf("copying the bytes: %w", err)
 		}
@@ -175,6 +182,6 @@ func (m *migration) settle(ctx context.Context) (done uploads.Moved, records int
 	if done.Faults+done.Gone > 0 {
 		return done, 0, nil
 	}
-	records, err = m.target.Load(ctx, moment, time.Now().Unix()+leftoversSettle, m.common)
+	records, err = m.target.Load(ctx, moment, time.Now().Unix()+leftoversSettle)
 	return done, records, err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,9 @@ var moved = []table{
 	tableOf("audit", `seq at project key_id action object detail`),
 }
 
+// markers belong to the bytes.
+var markers = tableOf("marker", `id key stored`)
+
 var (
 	// ErrIncomplete is a database that a migration has not brought all records to yet.
 	ErrIncomplete = errors.New("a migration to it has not been completed: run it again")
@@ -41,6 +45,8 @@ var (
 	ErrTaken = errors.New("it holds something already, or was used since it was migrated to")
 	// ErrSuperseded is a migration that another run of the same has taken over.
 	ErrSuperseded = errors.New("another run of this migration has taken over")
+	// ErrMoved is a migration whose runs were told different places for the bytes.
+	ErrMoved = errors.New("a run before was told another place for the bytes")
 )
 
 // adopted is s, whose records go their own way from here on, if a migration brought
@@ -79,7 +85,8 @@ func (s *Store) completed(ctx context.Context) (bool, error) {
 // holds. Each step is refused once another run has begun: [ErrSuperseded].
 type Target struct {
 	*Store
-	run string
+	run  string
+	stay bool // see Stay
 }
 
 var _ uploads.Arrivals = (*Target)(nil)
@@ -96,7 +103,7 @@ func (s *Store) Target(ctx context.Context, from *Store) (*Target, error) {
 	} else if own == source {
 		return nil, errors.New("it is the source of the migration, or a copy of it")
 	}
-	t := &Target{s, rand.Text()}
+	t := &Target{Store: s, run: rand.Text()}
 	err = s.write.write(ctx, func(q querier) error {
 		n, err := q.exec(ctx, `UPDATE migration SET run = $2, complete = 0 WHERE source = $1`, source, t.run)
 		if err != nil || n == 1 {
@@ -193,11 +200,28 @@ func (t *Target) Arrived(ctx context.Context, keys []string) (whole map[string]b
 	return whole, nil
 }
 
+// Stay says whether the bytes stay where they are, because source and target have one
+// store of blobs in common. Runs before must have found the same: what they brought
+// refers to those bytes.
+func (t *Target) Stay(ctx context.Context, stay bool) error {
+	common := 0
+	if stay {
+		common = 1
+	}
+	t.stay = stay
+	return t.write.write(ctx, func(q querier) error {
+		if err := t.own(ctx, q); err != nil {
+			return err
+		}
+		return change(ctx, q, ErrMoved, `UPDATE migration SET common = $1 WHERE COALESCE(common, $1) = $1`, common)
+	})
+}
+
 // Load puts all records of from in the place of those that are here, and completes the
 // migration: all of it happens or nothing. The blob of each Part must have arrived,
-// unless the two have their blobs in common. What came and no record needs is due in the
-// bin at due. Load returns how many records there are.
-func (t *Target) Load(ctx context.Context, from *Store, due int64, common bool) (records int64, err error) {
+// unless the bytes stay. What came and no record needs is due in the bin at due. Load
+// returns how many records there are.
+func (t *Target) Load(ctx context.Context, from *Store, due int64) (records int64, err error) {
 	b, err := t.bulk(ctx, true)
 	if err != nil {
 		return 0, known(err)
@@ -206,19 +230,20 @@ func (t *Target) Load(ctx context.Context, from *Store, due int64, common bool) 
 	if err := t.own(ctx, b); err != nil {
 		return 0, err
 	}
-	if !common {
-		if err := keepStored(ctx, b); err != nil {
-			return 0, err
-		}
+	tables := moved
+	if t.stay {
+		tables = append(slices.Clone(moved), markers)
+	} else if err := keepStored(ctx, b); err != nil {
+		return 0, err
 	}
-	for _, table := range moved {
+	for _, table := range tables {
 		n, err := replace(ctx, b, from, table)
 		if err != nil {
 			return 0, fmt.Errorf("moving the table %s: %w", table.name, err)
 		}
 		records += n
 	}
-	if !common {
+	if !t.stay {
 		if err := match(ctx, b); err != nil {
 			return 0, err
 		}

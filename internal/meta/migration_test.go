@@ -108,7 +108,7 @@ func arrive(t *testing.T, target *Target, from *Store, padding int64) {
 
 // All that the schema has is moved, but what tells databases and their versions apart.
 func TestEveryColumnIsMoved(t *testing.T) {
-	stay := []string{"arrivals", "goose_db_version", "goose_lock", "migration", "oldest_version", "origin"}
+	stay := []string{"arrivals", "goose_db_version", "goose_lock", "marker", "migration", "oldest_version", "origin"}
 	queries := map[string]string{
 		"SQLite": `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`,
 		"PostgreSQL": `SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns
@@ -175,7 +175,7 @@ func bring(t *testing.T, to kind, where string, src *Store) {
 		total += int64(len(want[table.name]))
 	}
 	fill(t, src)
-	if n := uploadstest.Must(target.Load(t.Context(), moment, 5, false))(t); n != total {
+	if n := uploadstest.Must(target.Load(t.Context(), moment, 5))(t); n != total {
 		t.Errorf("%d records were moved, want %d", n, total)
 	}
 	for _, table := range moved {
@@ -202,7 +202,7 @@ func TestLoadIsWhole(t *testing.T) {
 		if len(known) != 3 || !known[parts[1].ID] || known[parts[2].ID] || known["part_left"] {
 			t.Errorf("%s: known are %v", k.name, known)
 		}
-		if _, err := target.Load(t.Context(), src, 5, false); err == nil || !strings.Contains(err.Error(), "of 1 parts have not arrived") {
+		if _, err := target.Load(t.Context(), src, 5); err == nil || !strings.Contains(err.Error(), "of 1 parts have not arrived") {
 			t.Errorf("%s: a load without the bytes of a part: %v", k.name, err)
 		}
 		for _, table := range moved {
@@ -219,7 +219,7 @@ func TestLoadIsWhole(t *testing.T) {
 		if err := target.Arrive(t.Context(), []uploads.Arrival{{Key: parts[2].ID, Padding: 8}}); err != nil {
 			t.Fatal(err)
 		}
-		uploadstest.Must(target.Load(t.Context(), src, 5, false))(t)
+		uploadstest.Must(target.Load(t.Context(), src, 5))(t)
 		got := uploadstest.Must(target.AllParts(t.Context(), 0, 1000))(t)
 		for i := range parts {
 			parts[i].Padding = 7
@@ -257,13 +257,25 @@ func TestTargetIsTaken(t *testing.T) {
 		if err := first.Expect(t.Context(), []string{"k"}); !errors.Is(err, ErrSuperseded) {
 			t.Errorf("%s: a step of a run before: %v", k.name, err)
 		}
-		if _, err := first.Load(t.Context(), src, 5, true); !errors.Is(err, ErrSuperseded) {
+		if err := first.Stay(t.Context(), true); !errors.Is(err, ErrSuperseded) {
+			t.Errorf("%s: staying in a run before: %v", k.name, err)
+		}
+		if _, err := first.Load(t.Context(), src, 5); !errors.Is(err, ErrSuperseded) {
 			t.Errorf("%s: a load of a run before: %v", k.name, err)
 		}
-		uploadstest.Must(second.Load(t.Context(), src, 5, true))(t)
+		if err := errors.Join(second.Stay(t.Context(), true), second.Stay(t.Context(), true)); err != nil {
+			t.Fatal(err)
+		}
+		uploadstest.Must(second.Load(t.Context(), src, 5))(t)
 		opened(t, k.reader, where) // which is no use
 		third := uploadstest.Must(s.Target(t.Context(), src))(t)
-		uploadstest.Must(third.Load(t.Context(), src, 5, true))(t)
+		if err := third.Stay(t.Context(), false); !errors.Is(err, ErrMoved) {
+			t.Errorf("%s: other bytes than in a run before: %v", k.name, err)
+		}
+		if err := third.Stay(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		uploadstest.Must(third.Load(t.Context(), src, 5))(t)
 		opened(t, k.server, where)
 		if _, err := s.Target(t.Context(), src); !errors.Is(err, ErrTaken) {
 			t.Errorf("%s: after a server has been there: %v", k.name, err)

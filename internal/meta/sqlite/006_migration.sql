@@ -10,7 +10,8 @@ CREATE TABLE migration (
     one      INTEGER NOT NULL PRIMARY KEY DEFAULT 1 CHECK (one = 1),
     source   TEXT    NOT NULL,               -- its origin
     run      TEXT    NOT NULL,               -- the latest, which alone may go on
-    complete INTEGER NOT NULL
+    complete INTEGER NOT NULL,
+    common   INTEGER                         -- 1: the bytes stay where they are, 0: they do not
 ) STRICT;
 
 -- The blobs that a migration has stored, or begun to, and that no record refers to yet.
