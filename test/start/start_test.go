@@ -3,72 +3,21 @@ package start
 
 import (
 	"bytes"
-	"context"
 	"flag"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
-	"uploadd/internal/blob"
-	"uploadd/internal/meta"
-	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/program"
+	"uploadd/test/records"
 )
 
 var files = flag.Int("files", 10_000, "how many files the full data directory holds")
 
 func TestMain(m *testing.M) { program.Main(m) }
-
-// fill makes a data directory with the records of n files, and as many keys in
-// the bin that wait for the janitor: as a process leaves it that was stopped, and
-// as one that was killed, whose log is not merged into the database.
-func fill(t *testing.T, n int) (stopped, killed string) {
-	dir := t.TempDir()
-	blobs := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
-	defer blobs.Close()
-	path := filepath.Join(dir, "uploadd.db")
-	m := uploadstest.Must(meta.OpenSQLite(t.Context(), path))(t)
-	const writers = 250 // as many as share a commit
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := w; i < n; i += writers {
-				if err := record(m, i); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	killed = t.TempDir()
-	if out, err := exec.Command("cp", "-a", dir+"/.", killed).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v\n%s", err, out)
-	}
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return dir, killed
-}
-
-func record(m *meta.Store, i int) error {
-	ctx := context.Background()
-	key, later := fmt.Sprintf("part_%032x", 2*i), time.Now().Add(time.Hour).Unix()
-	if err := m.Reserve(ctx, []string{fmt.Sprintf("part_%032x", 2*i+1)}, 1); err != nil { // let go, and due
-		return err
-	}
-	if err := m.Reserve(ctx, []string{key}, later); err != nil {
-		return err
-	}
-	f := &uploads.File{ID: fmt.Sprintf("file-%022d", i), Project: "default", Filename: "f", Purpose: "batch",
-		Bytes: 3, CreatedAt: int64(i), ExpiresAt: later, Parts: 1}
-	return m.CreateFile(ctx, f, &uploads.Part{ID: key, FileID: f.ID, Bytes: 3, Sums: []byte{1, 2, 3, 4}})
-}
 
 // calls counts what a start reads and lists, until it says that it listens.
 func calls(t *testing.T, dir string) int {
@@ -95,8 +44,8 @@ func TestStartDoesNotGrow(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Fatal("strace is missing: install it, or run `make tools`")
 	}
-	few, _ := fill(t, 10)
-	many, killed := fill(t, *files)
+	few, _ := records.Fill(t, 10)
+	many, killed := records.Fill(t, *files)
 	base := calls(t, few)
 	// A tree of more records is deeper by a page or two.
 	if n := calls(t, many); n > base+50 {
