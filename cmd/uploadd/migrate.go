@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"time"
 
@@ -29,10 +30,6 @@ type targetFlags struct {
 func (f targetFlags) stores() storeFlags {
 	return storeFlags{dataFlag: dataFlag{Data: f.ToData}, Meta: f.ToMeta, Blobs: f.ToBlobs}
 }
-
-// leftoversSettle is how long what was copied in vain waits for the janitor, in seconds:
-// what an interrupted run sent to a store behind a network may appear until then.
-const leftoversSettle = 3600
 
 // Run copies the bytes first and the records last: until then no server starts on the
 // target.
@@ -82,15 +79,9 @@ func beginMigration(env *environment, src, dst *stores, verify bool) (*migration
 	if err != nil {
 		return nil, fmt.Errorf("the target, which keeps %s: %w", dst, err)
 	}
-	said := map[string]bool{} // faults, which a second look finds again
 	m := &migration{env: env, src: src, dst: dst, target: target, blobs: &uploads.Migration{
 		From: src.blobs, To: dst.blobs, Arrivals: target, Live: src.meta, Verify: verify,
-		Report: func(fault string) {
-			if !said[fault] {
-				said[fault] = true
-				fmt.Fprintln(env.stdout, fault)
-			}
-		},
+		Report: reporter(env.stdout), Progress: progress(env.stderr),
 	}}
 	m.stay, err = m.blobs.Common(env.ctx)
 	if err == nil {
@@ -103,6 +94,29 @@ func beginMigration(env *environment, src, dst *stores, verify bool) (*migration
 		return nil, fmt.Errorf("the target, which keeps %s: %w", dst, err)
 	}
 	return m, nil
+}
+
+// reporter prints faults once: a second look finds them again.
+func reporter(w io.Writer) func(fault string) {
+	said := map[string]bool{}
+	return func(fault string) {
+		if !said[fault] {
+			said[fault] = true
+			fmt.Fprintln(w, fault)
+		}
+	}
+}
+
+// progress prints how far a copy has come, now and then.
+func progress(w io.Writer) func(uploads.Moved) {
+	const period = 10 * time.Second
+	last := time.Now()
+	return func(done uploads.Moved) {
+		if time.Since(last) >= period {
+			last = time.Now()
+			fmt.Fprintf(w, "%d parts looked at, %d copied, %s\n", done.Parts, done.New, humanize.IBytes(uint64(done.Bytes)))
+		}
+	}
 }
 
 // foreignBlob refuses a store of blobs, where it can be listed, that holds one which
@@ -182,6 +196,6 @@ func (m *migration) settle(ctx context.Context) (done uploads.Moved, records int
 	if done.Faults+done.Gone > 0 {
 		return done, 0, nil
 	}
-	records, err = m.target.Load(ctx, moment, time.Now().Unix()+leftoversSettle)
+	records, err = m.target.Load(ctx, moment, time.Now().Add(m.dst.settle).Unix())
 	return done, records, err
 }

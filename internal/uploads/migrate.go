@@ -51,6 +51,8 @@ type Migration struct {
 	Verify bool
 	// Report is called with each Part that cannot be copied. The others are.
 	Report func(fault string)
+	// Progress is called now and then with what has been done so far.
+	Progress func(Moved)
 }
 
 // Moved is what a Migration did.
@@ -102,6 +104,7 @@ func (c *moving) batch(ctx context.Context, parts []Part) error {
 		if err := c.few(ctx, todo[:min(arrivalsLost, len(todo))], known); err != nil {
 			return err
 		}
+		c.Progress(c.done)
 	}
 	return nil
 }

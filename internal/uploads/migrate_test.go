@@ -35,6 +35,8 @@ type move struct {
 	target *meta.Target
 	dir    string // of the target's blobs
 	faults []string
+
+	progress uploads.Moved // the latest
 }
 
 func newMove(t *testing.T, w *world) *move {
@@ -47,7 +49,8 @@ func newMove(t *testing.T, w *world) *move {
 	t.Cleanup(func() { blobs.Close() })
 	m.target = uploadstest.Must(records.Target(t.Context(), w.meta))(t)
 	m.Migration = &uploads.Migration{From: w.blobs, To: blobs, Arrivals: m.target, Live: w.meta,
-		Report: func(fault string) { m.faults = append(m.faults, fault) }}
+		Report:   func(fault string) { m.faults = append(m.faults, fault) },
+		Progress: func(done uploads.Moved) { m.progress = done }}
 	return m
 }
 
@@ -88,8 +91,8 @@ func TestMigrationPadding(t *testing.T) {
 	for _, by := range []int{0, 7} {
 		m := newMove(t, w)
 		m.To = padded{m.To, by}
-		if done := uploadstest.Must(m.Copy(t.Context(), w.meta, false))(t); done.New != 4 || done.Bytes != 9 || done.Faults != 0 {
-			t.Errorf("copied: %+v", done)
+		if done := uploadstest.Must(m.Copy(t.Context(), w.meta, false))(t); done.New != 4 || done.Bytes != 9 || done.Faults != 0 || m.progress != done {
+			t.Errorf("copied: %+v, and it was said to be %+v", done, m.progress)
 		}
 		m.load(t, w)
 		for _, p := range uploadstest.Must(m.target.AllParts(t.Context(), 0, 10))(t) {
