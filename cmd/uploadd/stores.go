@@ -242,6 +242,15 @@ func (s *stores) Close() error {
 	return err
 }
 
+// now is the time by which what is kept here lives and ends: that of the database, if
+// others share it.
+func (s *stores) now() time.Time {
+	if wall := s.meta.Wall(); wall != nil {
+		return wall()
+	}
+	return time.Now()
+}
+
 // keys lists all blobs, nil where they are not listed.
 func (s *stores) keys() iter.Seq2[string, error] {
 	if s.disk == nil {

@@ -77,6 +77,7 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
+	config.BeforeConnect = letCommitsEnd
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (d *database) transact(ctx context.Context, do func(querier) error) (sure b
 		_ = tx.Rollback(ctx)
 		return true, err
 	}
-	err = tx.Commit(ctx)
+	err = commit(ctx, conn, tx)
 	return code(err) == serializationFailure || code(err) == deadlockDetected || errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
@@ -212,7 +213,7 @@ func (d *database) query(ctx context.Context, query string, args ...any) (result
 		}
 		rows, err := conn.Query(ctx, query, args...)
 		if err == nil {
-			r = &peeked{Rows: rows, first: rows.Next(), done: func() { conn.Release(); cancel() }}
+			r = &peeked{Rows: rows, first: rows.Next(), conn: conn, done: func() { conn.Release(); cancel() }}
 			err = rows.Err()
 		}
 		if err != nil {
@@ -243,7 +244,16 @@ func (nothing) Close()            {}
 type peeked struct {
 	pgx.Rows
 	first, begun bool
+	conn         *pgxpool.Conn
 	done         func()
+}
+
+func (r *peeked) Err() error {
+	err := r.Rows.Err()
+	if err != nil {
+		err = lost(context.Background(), r.conn, err)
+	}
+	return err
 }
 
 func (r *peeked) Next() bool {
