@@ -20,7 +20,7 @@ func (s *S3) Size(ctx context.Context, key string) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = retry(ctx, func(int) error {
+	err = s.retry(ctx, func(int) error {
 		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(s.bucket), Key: aws.String(name)})
 		if err != nil {
 			return explain(ctx, "HeadObject", name, err)
@@ -46,7 +46,7 @@ func (s *S3) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser,
 		return http.NoBody, err
 	}
 	r := &objectReader{store: s, ctx: ctx, name: name, off: off, left: n}
-	if err := retry(ctx, func(int) error { return r.ask() }); err != nil {
+	if err := s.retry(ctx, func(int) error { return r.ask() }); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -151,7 +151,7 @@ func (r *objectReader) Read(p []byte) (int, error) {
 			continue
 		}
 		r.fails++
-		if !passes(err) || r.fails == attempts || pause(r.ctx, r.fails-1) != nil {
+		if !passes(err) || r.fails == attempts || r.store.pause(r.ctx, r.fails-1) != nil {
 			return 0, err
 		}
 	}
