@@ -82,8 +82,7 @@ func (r *objectReader) ask() error {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	out, err := r.store.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: aws.String(r.store.bucket), Key: aws.String(r.name),
-		Range:   aws.String(fmt.Sprintf("bytes=%d-%d", r.off, r.off+r.left-1)),
-		IfMatch: r.etag,
+		Range: aws.String(fmt.Sprintf("bytes=%d-%d", r.off, r.off+r.left-1)),
 	})
 	if err != nil {
 		cancel(nil)
@@ -106,8 +105,9 @@ func (r *objectReader) ask() error {
 
 var contentRange = regexp.MustCompile(`^bytes ([0-9]+)-[0-9]+/([0-9]+|\*)$`)
 
-// verify holds an answer against the range that was asked for. It may be shorter, but
-// not of a shorter object.
+// verify holds an answer against the range that was asked for, and against the answers
+// before. It may be shorter, but not of a shorter object. (That it should be of the same
+// object is not asked of the store by If-Match: there was one that refused all such.)
 func (r *objectReader) verify(out *s3.GetObjectOutput) error {
 	first, size := int64(0), aws.ToInt64(out.ContentLength) // of an answer without a range: the whole
 	if given := aws.ToString(out.ContentRange); given != "" {
@@ -125,6 +125,9 @@ func (r *objectReader) verify(out *s3.GetObjectOutput) error {
 				return err
 			}
 		}
+	}
+	if r.etag != nil && aws.ToString(out.ETag) != *r.etag {
+		return fmt.Errorf("object %s: the answer breaks off, and is followed by one of another object", r.name)
 	}
 	if first != r.off {
 		return fmt.Errorf("object %s: asked for what begins at byte %d, the store answers with what begins at %d", r.name, r.off, first)
