@@ -12,10 +12,6 @@ import (
 
 const (
 	dialTimeout = 10 * time.Second
-	// patience is how long the store may take to take or give anything at all, or to
-	// answer once it has a whole request. No time is set for the whole, which a slow
-	// line needs.
-	patience = 60 * time.Second
 	// continueTimeout is how long a store may take to say whether it wants a body. Some
 	// never say.
 	continueTimeout = time.Second

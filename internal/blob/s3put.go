@@ -124,7 +124,7 @@ func (s *S3) putBytes(ctx context.Context, name string, data []byte) (int64, err
 // may take effect as well does no harm. No reader is used twice, as one that was given
 // up may still be read from.
 func (s *S3) putWhole(ctx context.Context, name string, size int64, sum *objectSum, open func() io.Reader) error {
-	return retry(ctx, func(attempt int) error {
+	return s.retry(ctx, func(attempt int) error {
 		in := s.object(name, size)
 		in.Body = open()
 		sum.announce(in)
