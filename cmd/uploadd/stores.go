@@ -49,24 +49,36 @@ type blobStore interface {
 // shortly is how long to wait for commands that have the data directory for a moment.
 const shortly = 5 * time.Second
 
+// role is what the stores are opened for.
+type role struct {
+	sqlite, postgres func(ctx context.Context, where string) (*meta.Store, error)
+}
+
+var (
+	asServer = role{meta.OpenSQLite, meta.OpenPostgres}
+	asTarget = role{meta.OpenSQLiteTarget, meta.OpenPostgresTarget}
+)
+
 // open opens the data directory, makes it where it is missing, and locks it: a
 // second server on the same directory is refused.
-func (f storeFlags) open(ctx context.Context) (*stores, error) {
+func (f storeFlags) open(ctx context.Context) (*stores, error) { return f.openAs(ctx, asServer) }
+
+func (f storeFlags) openAs(ctx context.Context, r role) (*stores, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
 	if f.Meta != "" {
-		return f.openShared(ctx, meta.OpenPostgres)
+		return f.openShared(ctx, r.postgres)
 	}
 	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
-		st, err := f.tryOpen(ctx)
+		st, err := f.tryOpen(ctx, r)
 		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) || ctx.Err() != nil {
 			return st, err
 		}
 	}
 }
 
-func (f storeFlags) tryOpen(ctx context.Context) (*stores, error) {
+func (f storeFlags) tryOpen(ctx context.Context, r role) (*stores, error) {
 	dir, err := filepath.Abs(f.Data)
 	if err != nil {
 		return nil, err
@@ -78,7 +90,7 @@ func (f storeFlags) tryOpen(ctx context.Context) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := f.openStores(ctx, dir, func(path string) (*meta.Store, error) { return meta.OpenSQLite(ctx, path) })
+	s, err := f.openStores(ctx, dir, func(path string) (*meta.Store, error) { return r.sqlite(ctx, path) })
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -171,7 +183,7 @@ func (f storeFlags) openOrMake(ctx context.Context) (st *stores, err error) {
 		return f.open(ctx)
 	}
 	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
-		if st, err = f.tryOpen(ctx); errors.Is(err, syscall.EWOULDBLOCK) {
+		if st, err = f.tryOpen(ctx, asServer); errors.Is(err, syscall.EWOULDBLOCK) {
 			st, err = f.openBeside(ctx, besideServer(ctx))
 		}
 		// Another command may be making the directory just now.

@@ -25,6 +25,7 @@ type S3 struct {
 	location
 	client    *s3.Client
 	transport *http.Transport
+	patience  time.Duration
 	traits    Traits
 	singly    atomic.Bool // DeleteObjects is refused
 }
@@ -47,7 +48,9 @@ const Settle = time.Hour
 //
 // Credentials come as with all programs of AWS: from the environment, a profile, a web
 // identity or the machine.
-func OpenS3(ctx context.Context, rawURL string) (*S3, error) {
+func OpenS3(ctx context.Context, rawURL string) (*S3, error) { return openS3(ctx, rawURL, patience) }
+
+func openS3(ctx context.Context, rawURL string, patience time.Duration) (*S3, error) {
 	l, err := parseLocation(rawURL)
 	if err != nil {
 		return nil, err
@@ -61,7 +64,7 @@ func OpenS3(ctx context.Context, rawURL string) (*S3, error) {
 			l.roots = c.RootCAs // AWS_CA_BUNDLE
 		}
 	}
-	s := &S3{location: l, transport: newTransport(l.roots)}
+	s := &S3{location: l, transport: newTransport(l.roots, patience), patience: patience}
 	if cfg.Region == "" && l.endpoint != "" {
 		cfg.Region = "us-east-1"
 	}
@@ -76,7 +79,7 @@ func OpenS3(ctx context.Context, rawURL string) (*S3, error) {
 			o.BaseEndpoint = aws.String(l.endpoint)
 		}
 		o.UsePathStyle = l.pathStyle
-		o.HTTPClient = &http.Client{Transport: s.transport,
+		o.HTTPClient = &http.Client{Transport: versioned{s.transport},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		o.Retryer = aws.NopRetryer{} // what can be repeated is decided here
 		// Checksums that the SDK adds by itself are trailers, which many stores refuse.

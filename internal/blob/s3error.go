@@ -51,7 +51,7 @@ func explain(ctx context.Context, op, name string, err error) error {
 	}
 	e := &requestError{op: op, name: name, err: err, passes: true}
 	var answer *smithyhttp.ResponseError
-	if errors.As(err, &answer) {
+	if errors.As(err, &answer) && answer.HTTPStatusCode() != 0 {
 		e.status = answer.HTTPStatusCode()
 		e.passes = e.status >= 500 && e.status != http.StatusNotImplemented || e.status == http.StatusTooManyRequests
 	}

@@ -46,7 +46,7 @@ func (s *S3) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser,
 		return http.NoBody, err
 	}
 	r := &objectReader{store: s, ctx: ctx, name: name, off: off, left: n}
-	if err := retry(ctx, func(int) error { return r.request() }); err != nil {
+	if err := retry(ctx, func(int) error { return r.ask() }); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -65,19 +65,20 @@ type objectReader struct {
 	off, left int64
 	etag      *string // of the first answer: what follows must be of the same object
 
-	body   io.ReadCloser // nil between two requests
-	cancel context.CancelCauseFunc
-	stalls *time.Timer // cancels
-	fails  int         // answers in a row that gave nothing
+	body    io.ReadCloser // nil between two requests
+	request context.Context
+	cancel  context.CancelCauseFunc
+	stalls  *time.Timer // cancels
+	fails   int         // answers in a row that gave nothing
 }
 
 var (
-	errStalled = fmt.Errorf("nothing came for %s", stallTimeout)
+	errStalled = errors.New("nothing came for too long")
 	errBroken  = errors.New("the answer ends before the range that was asked for")
 )
 
-// request asks for what is left.
-func (r *objectReader) request() error {
+// ask asks for what is left.
+func (r *objectReader) ask() error {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	out, err := r.store.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: aws.String(r.store.bucket), Key: aws.String(r.name),
@@ -97,8 +98,8 @@ func (r *objectReader) request() error {
 		cancel(nil)
 		return errors.Join(err, out.Body.Close())
 	}
-	r.body, r.cancel, r.etag = out.Body, cancel, out.ETag
-	r.stalls = time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
+	r.body, r.request, r.cancel, r.etag = out.Body, ctx, cancel, out.ETag
+	r.stalls = time.AfterFunc(r.store.patience, func() { cancel(errStalled) })
 	r.stalls.Stop()
 	return nil
 }
@@ -159,18 +160,21 @@ func (r *objectReader) Read(p []byte) (int, error) {
 // some reads from the answer, or from a new one.
 func (r *objectReader) some(p []byte) (int, error) {
 	if r.body == nil {
-		if err := r.request(); err != nil {
+		if err := r.ask(); err != nil {
 			return 0, err
 		}
 	}
-	r.stalls.Reset(stallTimeout)
+	r.stalls.Reset(r.store.patience)
 	n, err := r.body.Read(p)
 	r.stalls.Stop()
 	if err == nil || r.left == int64(n) {
 		return n, nil
 	}
-	if err == io.EOF {
+	switch {
+	case err == io.EOF:
 		err = errBroken
+	case context.Cause(r.request) == errStalled: // not the end of r.ctx
+		err = errStalled
 	}
 	err = errors.Join(explain(r.ctx, "GetObject", r.name, err), r.shut())
 	return n, err

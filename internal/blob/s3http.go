@@ -12,11 +12,10 @@ import (
 
 const (
 	dialTimeout = 10 * time.Second
-	// stallTimeout is how long the store may take to take or give anything at all. No
-	// time is set for the whole, which a slow line needs.
-	stallTimeout = 60 * time.Second
-	// answerTimeout is how long it may take to answer once it has a whole request.
-	answerTimeout = 60 * time.Second
+	// patience is how long the store may take to take or give anything at all, or to
+	// answer once it has a whole request. No time is set for the whole, which a slow
+	// line needs.
+	patience = 60 * time.Second
 	// continueTimeout is how long a store may take to say whether it wants a body. Some
 	// never say.
 	continueTimeout = time.Second
@@ -26,7 +25,7 @@ const (
 
 // newTransport returns what talks to a store. HTTP/1.1: in HTTP/2 all bodies would be
 // behind one window, on one connection.
-func newTransport(roots *x509.CertPool) *http.Transport {
+func newTransport(roots *x509.CertPool, patience time.Duration) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -34,7 +33,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		if err != nil {
 			return nil, err
 		}
-		return &conn{c}, nil
+		return &conn{c, patience}, nil
 	}
 	dialTLS := func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -43,7 +42,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		if err != nil {
 			return nil, err
 		}
-		return &conn{c}, nil
+		return &conn{c, patience}, nil
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -53,7 +52,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		DialTLSContext:        dialTLS,
 		TLSClientConfig:       config, // behind a proxy
 		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: answerTimeout,
+		ResponseHeaderTimeout: patience,
 		ExpectContinueTimeout: continueTimeout,
 		MaxIdleConns:          idleConns,
 		MaxIdleConnsPerHost:   idleConns,
@@ -63,12 +62,25 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
+// versioned says which HTTP a request is of. Those of the SDK do not, and net/http then
+// does not wait for the answer to an Expect: 100-continue.
+type versioned struct{ *http.Transport }
+
+func (v versioned) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.WithContext(r.Context())
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	return v.Transport.RoundTrip(r)
+}
+
 // conn gives up a store that takes nothing any more, and copies in large pieces:
 // net/http by itself does so 32 KiB at a time.
-type conn struct{ net.Conn }
+type conn struct {
+	net.Conn
+	patience time.Duration
+}
 
 func (c *conn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)

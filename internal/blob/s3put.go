@@ -16,8 +16,9 @@ import (
 )
 
 // wholeMost is the largest blob, in bytes, that is read whole before it is sent, so
-// that its checksum can be sent with it, and sending it be repeated.
-const wholeMost = 1 << 20
+// that its checksum can be sent with it, and sending it be repeated. It is no more than
+// the buffer that a larger one passes through.
+const wholeMost = largeBuffer
 
 // bounded is a source that knows how much it can still yield at most.
 type bounded interface {
@@ -27,8 +28,8 @@ type bounded interface {
 // Put stores all of r and returns how long the object is. A small blob is read whole
 // and, where the store is busy, sent again. A large one passes through as it comes, if
 // r is bounded: the object has the length that r can have at most, and zero bytes
-// behind what there was. Of what has no bound up to 1 MiB is held in memory and more in
-// a temporary file.
+// behind what there was. Of what has no bound up to 512 KiB is held in memory and more
+// in a temporary file.
 //
 // When it returns nil the store has said that it has these bytes, by a checksum. A
 // full store is syscall.ENOSPC, a key that exists fs.ErrExist where the store tells.
@@ -46,18 +47,21 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader) (size int64, err 
 	default:
 		return 0, err
 	}
+	held := bytes.NewBuffer(head)
 	if b, ok := r.(bounded); ok {
-		if most, known := b.AtMost(); known && most > wholeMost-smallBuffer {
+		switch most, known := b.AtMost(); {
+		case known && most > wholeMost-smallBuffer:
 			return s.putStream(ctx, name, head, r, most)
+		case known:
+			held.Grow(int(most) + bytes.MinRead)
 		}
 	}
-	return s.putUnbounded(ctx, name, head, r)
+	return s.putHeld(ctx, name, held, r)
 }
 
-// putUnbounded stores what comes in an unknown length, once it has come.
-func (s *S3) putUnbounded(ctx context.Context, name string, head []byte, r io.Reader) (int64, error) {
-	held := bytes.NewBuffer(head)
-	if _, err := held.ReadFrom(io.LimitReader(r, wholeMost-int64(len(head)))); err != nil {
+// putHeld stores what is held and what comes, once all of it has come.
+func (s *S3) putHeld(ctx context.Context, name string, held *bytes.Buffer, r io.Reader) (int64, error) {
+	if _, err := held.ReadFrom(io.LimitReader(r, wholeMost-int64(held.Len()))); err != nil {
 		return 0, err
 	}
 	if held.Len() < wholeMost {

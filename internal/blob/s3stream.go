@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // paddingMost is the largest number of zero bytes that a blob is filled up with. What
@@ -17,10 +20,11 @@ func (s *S3) putStream(ctx context.Context, name string, head []byte, r io.Reade
 	body := &promised{head: head, r: r, size: int64(len(head)) + most, sum: newObjectSum(s.traits.Checksum)}
 	// A store that refuses does so before it has the body, as a rule.
 	err := retry(ctx, func(int) error {
+		a := body.attempt()
 		in := s.object(name, body.size)
-		in.Body = body.attempt()
-		out, err := s.put(ctx, in)
-		ended := body.end()
+		in.Body = a
+		out, err := s.put(a.traced(ctx), in)
+		ended := a.end()
 		switch {
 		case ended != nil: // of what was sent there is no whole
 			return ended
@@ -57,47 +61,64 @@ type promised struct {
 	size int64
 	sum  *objectSum
 
-	mu      sync.Mutex // held while r is read from
-	current int        // the attempt that may read
-	head    []byte
-	r       io.Reader
-	begun   bool // something has been read
-	ended   bool // r has come to its end
-	sent    int64
-	err     error // of the source
+	mu    sync.Mutex // held while r is read from
+	head  []byte
+	r     io.Reader
+	begun bool // something has been read
+	ended bool // r has come to its end
+	sent  int64
+	err   error // of the source
 }
 
-// attempt returns a reader for one request. Those before yield nothing more.
-func (b *promised) attempt() io.Reader {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.current++
-	return &attempt{b, b.current}
+// attempt is what one request reads. After the request the connection may go on
+// reading for a while.
+type attempt struct {
+	of   *promised
+	over chan struct{} // closed once the request is
+
+	asked  atomic.Int64 // when the store was asked whether it wants the body, in nanoseconds
+	wanted atomic.Bool  // it does
+}
+
+func (b *promised) attempt() *attempt { return &attempt{of: b, over: make(chan struct{})} }
+
+// traced returns a context by which the attempt learns what the store says.
+func (a *attempt) traced(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		Wait100Continue: func() { a.asked.Store(time.Now().UnixNano()) },
+		Got100Continue:  func() { a.wanted.Store(true) },
+	})
 }
 
 // end waits until nobody reads from the source, and nobody will. It returns the error
 // of the source.
-func (b *promised) end() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.current++
-	return b.err
+func (a *attempt) end() error {
+	close(a.over)
+	a.of.mu.Lock()
+	defer a.of.mu.Unlock()
+	return a.of.err
 }
 
-// attempt is a reader that a request was given. After the request the connection may
-// go on reading from it for a while.
-type attempt struct {
-	of     *promised
-	number int
+// refused says whether the store has answered before it was given the body. net/http
+// would send it all the same, to be able to use the connection again.
+func (a *attempt) refused() bool {
+	asked := a.asked.Load()
+	return asked != 0 && !a.wanted.Load() && time.Now().UnixNano()-asked < int64(continueTimeout)
 }
 
 func (a *attempt) Read(p []byte) (int, error) {
+	if a.refused() {
+		<-a.over
+	}
 	b := a.of
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case a.number != b.current:
+	select {
+	case <-a.over:
 		return 0, io.ErrClosedPipe
+	default:
+	}
+	switch {
 	case b.err != nil:
 		return 0, b.err
 	case b.sent == b.size:

@@ -16,6 +16,7 @@ import (
 type Store struct {
 	read  reader
 	write writer
+	bulk  func(ctx context.Context, write bool) (bulk, error)
 	ping  func(context.Context) error
 	close func() error
 

@@ -33,18 +33,29 @@ const (
 
 // OpenPostgres opens the database at url, as the libraries of PostgreSQL write it,
 // and brings its schema up to date. Any number of processes may use it at once. A
-// database of a later version is used if that version lets this program.
+// database of a later version is used if that version lets this program, and one that a
+// migration has not brought all records to is refused.
 func OpenPostgres(ctx context.Context, url string) (*Store, error) {
+	s, err := OpenPostgresTarget(ctx, url)
+	return adopted(ctx, s, err)
+}
+
+// OpenPostgresTarget is OpenPostgres for a migration.
+func OpenPostgresTarget(ctx context.Context, url string) (*Store, error) {
 	return openPostgres(ctx, url, migratePostgres)
 }
 
 // OpenPostgresReadOnly opens the database for reading. Writes fail.
 func OpenPostgresReadOnly(ctx context.Context, url string) (*Store, error) {
 	s, err := openPostgres(ctx, url, verifyPostgresVersion)
-	if err == nil {
-		s.write = refuser{}
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s.write = refuser{}
+	if _, err := s.completed(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 func openPostgres(ctx context.Context, url string, prepare func(context.Context, *pgxpool.Pool) error) (*Store, error) {
@@ -84,7 +95,7 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, ping: pool.Ping, wall: d.clock.Now, doubts: doubts, close: func() error {
+	return &Store{read: d, write: d, bulk: d.begin, ping: pool.Ping, wall: d.clock.Now, doubts: doubts, close: func() error {
 		d.clock.stop()
 		pool.Close()
 		return nil

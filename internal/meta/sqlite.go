@@ -22,9 +22,16 @@ import (
 var sqliteSchema embed.FS
 
 // OpenSQLite opens the database file at path, makes it if it does not exist,
-// and brings its schema up to date. A database of a later version is refused.
+// and brings its schema up to date. A database of a later version is refused, and one
+// that a migration has not brought all records to.
 // The caller holds the lock on the directory.
 func OpenSQLite(ctx context.Context, path string) (*Store, error) {
+	s, err := OpenSQLiteTarget(ctx, path)
+	return adopted(ctx, s, err)
+}
+
+// OpenSQLiteTarget is OpenSQLite for a migration.
+func OpenSQLiteTarget(ctx context.Context, path string) (*Store, error) {
 	b := newBallast(path)
 	s, err := openForWriting(ctx, path, b)
 	if lacksRoom(err) { // opening makes files too
@@ -65,6 +72,7 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 	return &Store{
 		read:  &statements{prepare: db.PrepareContext},
 		write: w,
+		bulk:  beginSQLite(db),
 		ping:  db.PingContext,
 		close: func() error {
 			w.stop()

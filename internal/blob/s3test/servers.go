@@ -3,7 +3,8 @@ package s3test
 
 import (
 	"context"
-	"fmt"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/url"
@@ -178,6 +179,31 @@ func (s *Store) open(t testing.TB, address string) {
 	}
 }
 
+// Roots are those that a client of the store trusts; nil for those of the system.
+func (s *Store) Roots(t testing.TB) *x509.CertPool {
+	t.Helper()
+	if s.CA == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(s.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return roots
+}
+
+// Transport is a plain one of HTTP/1.1 that trusts the store.
+func (s *Store) Transport(t testing.TB) *http.Transport {
+	t.Helper()
+	return &http.Transport{
+		TLSClientConfig:       &tls.Config{RootCAs: s.Roots(t)},
+		MaxIdleConnsPerHost:   16,
+		ExpectContinueTimeout: 5 * time.Second,
+	}
+}
+
 // Client is one of the SDK's, to look at the store behind a blob.S3's back.
 func (s *Store) Client(t testing.TB) *s3.Client {
 	t.Helper()
@@ -204,13 +230,21 @@ func (s *Store) Client(t testing.TB) *s3.Client {
 // Presigned is a URL to which anybody may PUT one object, without a signature of its bytes.
 func (s *Store) Presigned(t testing.TB, name string) string {
 	t.Helper()
-	p, err := s3.NewPresignClient(s.Client(t)).PresignPutObject(context.Background(),
+	r, err := s3.NewPresignClient(s.Client(t)).PresignPutObject(context.Background(),
 		&s3.PutObjectInput{Bucket: aws.String(Bucket), Key: aws.String(name)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Method != http.MethodPut {
-		t.Fatal(fmt.Errorf("a URL for %s", p.Method))
+	return r.URL
+}
+
+// PresignedGet is a URL from which anybody may GET one object.
+func (s *Store) PresignedGet(t testing.TB, name string) string {
+	t.Helper()
+	r, err := s3.NewPresignClient(s.Client(t)).PresignGetObject(context.Background(),
+		&s3.GetObjectInput{Bucket: aws.String(Bucket), Key: aws.String(name)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return p.URL
+	return r.URL
 }
