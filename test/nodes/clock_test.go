@@ -56,7 +56,7 @@ func testClock(t *testing.T, db *postgres.Server) {
 	url := db.Database()
 	execute(t, url, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql
 		AS 'SELECT pg_catalog.clock_timestamp() + interval ''1 hour'''`)
-	c := newCluster(t, 2, url+"&search_path=public,pg_catalog", []*postgres.Server{db}, "--upload-ttl=4s")
+	c := newCluster(t, 2, url+"&search_path=public,pg_catalog", []*postgres.Server{db}, false, "--upload-ttl=4s")
 	soon := c.clients(c.project("p", "--expires=30m"))
 
 	u := uploadstest.Must(soon[0].CreateUpload(t.Context(), api.CreateUploadRequest{

@@ -14,17 +14,20 @@ import (
 // Every command works beside nodes under load, and what it changes holds on all of them
 // within seconds.
 func testCommands(t *testing.T, db *postgres.Server) {
-	c := newCluster(t, 2, db.Database(), []*postgres.Server{db})
+	c := newCluster(t, 2, db.Database(), []*postgres.Server{db}, false)
 	l := newLoad(t, c)
 	l.begin()
-	awaitGood(t, c.answers)
 	for _, command := range []string{"check", "check --read-data", "gc", "gc --now", "keys list", "projects list", "audit"} {
 		if out := c.run(strings.Fields(command)...); out == "" {
 			t.Errorf("uploadd %s says nothing", command)
 		}
 	}
-	key := c.project("p")
-	ways := c.clients(key)
+	l.end()
+	if all, failed := c.answers.since(); len(failed) > 0 {
+		t.Errorf("of %d answers failed: %v", all, failed)
+	}
+
+	ways := c.clients(c.project("p"))
 	for _, a := range ways {
 		uploadstest.Must(a.Usage(t.Context()))(t)
 	}
@@ -39,10 +42,6 @@ func testCommands(t *testing.T, db *postgres.Server) {
 	c.run("keys", "revoke", id)
 	for _, a := range ways {
 		soon(t, func() bool { return errors.Is(create(a), api.ErrUnauthorized) })
-	}
-	l.end()
-	if all, failed := c.answers.since(); len(failed) > 0 {
-		t.Errorf("of %d answers failed: %v", all, failed)
 	}
 }
 

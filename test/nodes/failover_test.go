@@ -21,7 +21,7 @@ func pair(t *testing.T) (c *cluster, primary, standby *postgres.Server) {
 	url := primary.Database()
 	standby = primary.Standby(true)
 	url = postgres.Both(primary, standby, url[strings.LastIndex(url, "/")+1:strings.Index(url, "?")])
-	return newCluster(t, 3, url+settings, []*postgres.Server{primary, standby}), primary, standby
+	return newCluster(t, 3, url+settings, []*postgres.Server{primary, standby}, true), primary, standby
 }
 
 // A standby takes over between a COMMIT and its answer, under load: what anybody was

@@ -98,7 +98,7 @@ func signal(t *testing.T, n *node, sig syscall.Signal) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	db := postgres.Start(t)
-	c := newCluster(t, 3, db.Database()+settings, []*postgres.Server{db})
+	c := newCluster(t, 3, db.Database()+settings, []*postgres.Server{db}, false)
 	l := newLoad(t, c)
 	caused := 0
 	for round := range *rounds {

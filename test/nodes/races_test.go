@@ -143,7 +143,7 @@ func race(t *testing.T, ways []api.API, a, b call, completed, exclusive bool) {
 // Two calls through two nodes end as if one had come after the other, and every node
 // shows the same.
 func testRaces(t *testing.T, db *postgres.Server) {
-	c := newCluster(t, 3, db.Database(), []*postgres.Server{db})
+	c := newCluster(t, 3, db.Database(), []*postgres.Server{db}, false)
 	var ways []api.API
 	for _, client := range c.clients(c.project("p")) {
 		ways = append(ways, client)

@@ -26,7 +26,7 @@ const later = `
 // on, and start. When it leaves this one behind, those that run still go on, and those
 // that start say what to do.
 func testUpgrade(t *testing.T, db *postgres.Server) {
-	c := newCluster(t, 2, db.Database(), []*postgres.Server{db})
+	c := newCluster(t, 2, db.Database(), []*postgres.Server{db}, false)
 	key := c.project("p")
 	l := newLoad(t, c)
 	l.begin()
