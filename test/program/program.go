@@ -183,7 +183,8 @@ func Path() string { return path }
 // Command is where another command is that Main was told to build.
 func Command(name string) string { return filepath.Join(filepath.Dir(path), name) }
 
-// Stored lists the blobs in data, by their paths.
+// Stored lists the blobs in data that are files, by their paths. Those of less than
+// blob.SmallSize bytes are in the database.
 func Stored(t testing.TB, data string) []string {
 	t.Helper()
 	blobs, err := filepath.Glob(filepath.Join(data, "blobs", "*", "*"))
