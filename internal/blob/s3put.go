@@ -94,14 +94,14 @@ func spoolFile(dir string) (*os.File, error) {
 
 // copyContext copies until EOF, in large pieces, or until ctx ends.
 func copyContext(ctx context.Context, w io.Writer, r io.Reader) (total int64, err error) {
-	buf := largeBuffers.Get().(*[]byte)
-	defer largeBuffers.Put(buf)
+	buf := getBuffer()
+	defer buffers.Put(buf)
 	for {
 		if err := ctx.Err(); err != nil {
 			return total, err
 		}
-		n, rerr := r.Read(*buf)
-		if _, err := w.Write((*buf)[:n]); err != nil {
+		n, rerr := r.Read(buf.bytes)
+		if _, err := w.Write(buf.bytes[:n]); err != nil {
 			return total, err
 		}
 		total += int64(n)
