@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"uploadd/internal/blob"
 	"uploadd/internal/meta"
 	"uploadd/internal/uploads"
 )
@@ -83,17 +84,36 @@ func beginMigration(env *environment, src, dst *stores, verify bool) (*migration
 		From: src.blobs, To: dst.blobs, Arrivals: target, Live: src.meta, Verify: verify,
 		Report: reporter(env.stdout), Progress: progress(env.stderr),
 	}}
-	m.stay, err = m.blobs.Common(env.ctx)
+	// Whether they share files: what is small may go into the records of either.
+	files := uploads.Migration{From: src.apart(), To: dst.apart(), Arrivals: target}
+	m.stay, err = files.Common(env.ctx)
+	if err == nil && m.stay {
+		err = noneSmall(src)
+	}
 	if err == nil {
 		err = target.Stay(env.ctx, m.stay)
 	}
 	if err == nil && !m.stay {
-		err = uploads.Pair(env.ctx, target, dst.blobs)
+		err = uploads.Pair(env.ctx, target, dst.apart())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the target, which keeps %s: %w", dst, err)
 	}
 	return m, nil
+}
+
+// noneSmall refuses to leave the bytes where they are if some are in the records.
+func noneSmall(src *stores) error {
+	if _, some := src.blobs.(blob.Tiers); !some {
+		return nil
+	}
+	for key, err := range src.meta.SmallKeys() {
+		if err == nil {
+			err = fmt.Errorf("small blobs such as %s are in the source's database, so the bytes cannot stay where they are: name another place for them", key)
+		}
+		return err
+	}
+	return nil
 }
 
 // reporter prints faults once: a second look finds them again.

@@ -89,7 +89,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Log:       log,
 	})
 	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
-		if err := uploads.Pair(env.ctx, st.meta, st.blobs); err != nil {
+		if err := uploads.Pair(env.ctx, st.meta, st.apart()); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", st, err), listener.Close())
 		}
 	}

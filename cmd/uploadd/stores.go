@@ -254,6 +254,14 @@ func (s *stores) now() time.Time {
 	return time.Now()
 }
 
+// apart is what keeps the blobs that are not with the records.
+func (s *stores) apart() uploads.Blobs {
+	if s.disk != nil {
+		return s.disk
+	}
+	return s.blobs
+}
+
 // keys lists all blobs, nil where they are not listed.
 func (s *stores) keys() iter.Seq2[string, error] {
 	if l, ok := s.blobs.(interface {

@@ -133,3 +133,22 @@ func TestSmallDamage(t *testing.T) {
 		t.Errorf("restored: %q", got)
 	}
 }
+
+// Records know their blobs by one that is among the files: a directory of others is
+// refused, though the small blobs are there.
+func TestTiersPaired(t *testing.T) {
+	data := t.TempDir()
+	for _, tt := range []struct {
+		blobs string
+		want  error
+	}{{"one", nil}, {"one", nil}, {"other", uploads.ErrStrangers}} {
+		f := storeFlags{dataFlag: dataFlag{Data: data}, Blobs: filepath.Join(data, tt.blobs)}
+		st := uploadstest.Must(f.open(t.Context()))(t)
+		if err := uploads.Pair(t.Context(), st.meta, st.apart()); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", tt.blobs, err)
+		}
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -154,7 +154,7 @@ func TestServe(t *testing.T) {
 // change runs a statement that changes one row of the records, behind the server's back.
 func change(t *testing.T, data, statement string, args ...any) {
 	t.Helper()
-	db := uploadstest.Must(sql.Open("sqlite", database(data)))(t)
+	db := uploadstest.Must(sql.Open("sqlite", "file:"+database(data)+"?_pragma=busy_timeout(10000)"))(t)
 	defer db.Close()
 	res := uploadstest.Must(db.Exec(statement, args...))(t)
 	if n, err := res.RowsAffected(); n != 1 || err != nil {

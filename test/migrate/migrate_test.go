@@ -217,12 +217,15 @@ func under(t *testing.T, l *ledger.Ledger, s server, do func()) {
 // The bytes may stay where they are.
 func TestBytesStay(t *testing.T) {
 	t.Parallel()
-	st, l := newStores(t), &ledger.Ledger{}
+	st := newStores(t)
 	from := place{data: t.TempDir()}
 	s := serve(t, from, "any")
-	if !l.Script(t.Context(), s.client) {
-		t.Fatal(l.Faults())
+	create := func(s server, size int) {
+		uploadstest.Must(s.client.CreateFile(t.Context(), strings.NewReader(strings.Repeat("x", size)), func() (api.CreateFileRequest, error) {
+			return api.CreateFileRequest{Filename: "f", Purpose: "user_data"}, nil
+		}))(t)
 	}
+	create(s, 100_000)
 	want := shown(t, s.client)
 	s.Stop()
 	to := place{data: filepath.Join(t.TempDir(), "none"), meta: st.records.Database(), blobs: filepath.Join(from.data, "blobs")}
@@ -241,4 +244,13 @@ func TestBytesStay(t *testing.T) {
 		t.Errorf("shown is\n%s\nwant:\n%s", got, want)
 	}
 	check(t, to)
+
+	small := place{data: t.TempDir()} // whose bytes are in the records
+	s = serve(t, small, "any")
+	create(s, 1)
+	s.Stop()
+	to = place{data: filepath.Join(t.TempDir(), "none"), meta: st.records.Database(), blobs: filepath.Join(small.data, "blobs")}
+	if out := migrate(t, small, to, 1); !strings.Contains(out, "another place for them") {
+		t.Errorf("small blobs that cannot stay: %s", out)
+	}
 }
