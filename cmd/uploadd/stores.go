@@ -31,7 +31,7 @@ type stores struct {
 	dir   string // the data directory, absolute; it need not exist where all is elsewhere
 	meta  *meta.Store
 	blobs blobStore
-	disk  *blob.Disk // the same as blobs, if they are on one
+	disk  *blob.Disk // where blobs has its files, if it is on one
 	// settle is how long after a Put was given up its bytes may still appear.
 	settle time.Duration
 	lock   *os.File // nil when opened beside a server, or when others may use the stores too
@@ -231,6 +231,9 @@ func (f storeFlags) openStores(ctx context.Context, dir string, records func(pat
 		return nil, errors.Join(fmt.Errorf("the database of records: %w", err), s.blobs.Close())
 	}
 	s.meta = m
+	if s.disk != nil {
+		s.blobs = blob.Tiers{Disk: s.disk, Small: m}
+	}
 	return s, nil
 }
 
@@ -253,10 +256,12 @@ func (s *stores) now() time.Time {
 
 // keys lists all blobs, nil where they are not listed.
 func (s *stores) keys() iter.Seq2[string, error] {
-	if s.disk == nil {
-		return nil
+	if l, ok := s.blobs.(interface {
+		Keys() iter.Seq2[string, error]
+	}); ok {
+		return l.Keys()
 	}
-	return s.disk.Keys()
+	return nil
 }
 
 // String says where everything is kept.

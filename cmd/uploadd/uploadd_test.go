@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"os"
@@ -136,10 +137,7 @@ func TestServe(t *testing.T) {
 	if code, stdout, _ := invoke(t, "gc", "--now", "--data", data); code != 0 || !strings.Contains(stdout, "removed from the bin") {
 		t.Errorf("gc --now: exit %d, %q", code, stdout)
 	}
-	blobs := uploadstest.Must(filepath.Glob(filepath.Join(data, "blobs", "*", p1)))(t)
-	if err := os.WriteFile(blobs[0], []byte("abd"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	change(t, data, `UPDATE small_blobs SET data = CAST('abd' AS BLOB) WHERE key = $1`, p1)
 	if code, stdout, _ := invoke(t, "check", "--data", data); code != 0 {
 		t.Errorf("check without reading: exit %d, %q", code, stdout)
 	}
@@ -153,11 +151,22 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// change runs a statement that changes one row of the records, behind the server's back.
+func change(t *testing.T, data, statement string, args ...any) {
+	t.Helper()
+	db := uploadstest.Must(sql.Open("sqlite", database(data)))(t)
+	defer db.Close()
+	res := uploadstest.Must(db.Exec(statement, args...))(t)
+	if n, err := res.RowsAffected(); n != 1 || err != nil {
+		t.Fatalf("%s: %d rows changed, %v", statement, n, err)
+	}
+}
+
 func TestExpiryInService(t *testing.T) {
 	data := t.TempDir()
 	p := start(t, data, "--upload-ttl=4s") // whole seconds: a part must fit in, on a slow machine too
-	id := upload(t, p, 3)
-	uploadstest.Must(p.AddPart(t.Context(), id, strings.NewReader("abc")))(t)
+	id := upload(t, p, blob.SmallSize)
+	uploadstest.Must(p.AddPart(t.Context(), id, bytes.NewReader(make([]byte, blob.SmallSize))))(t)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		blobs := uploadstest.Must(filepath.Glob(filepath.Join(data, "blobs", "*", "*")))(t)
 		if len(blobs) == 0 {

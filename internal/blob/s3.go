@@ -25,9 +25,9 @@ type S3 struct {
 	location
 	client    *s3.Client
 	transport *http.Transport
-	patience  time.Duration
-	traits    Traits
-	singly    atomic.Bool // DeleteObjects is refused
+	pace
+	traits Traits
+	singly atomic.Bool // DeleteObjects is refused
 }
 
 // Settle is how long after a Put that failed, or had to be repeated, its bytes may
@@ -48,9 +48,9 @@ const Settle = time.Hour
 //
 // Credentials come as with all programs of AWS: from the environment, a profile, a web
 // identity or the machine.
-func OpenS3(ctx context.Context, rawURL string) (*S3, error) { return openS3(ctx, rawURL, patience) }
+func OpenS3(ctx context.Context, rawURL string) (*S3, error) { return openS3(ctx, rawURL, usual) }
 
-func openS3(ctx context.Context, rawURL string, patience time.Duration) (*S3, error) {
+func openS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
 	l, err := parseLocation(rawURL)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func openS3(ctx context.Context, rawURL string, patience time.Duration) (*S3, er
 			l.roots = c.RootCAs // AWS_CA_BUNDLE
 		}
 	}
-	s := &S3{location: l, transport: newTransport(l.roots, patience), patience: patience}
+	s := &S3{location: l, transport: newTransport(l.roots, p.patience), pace: p}
 	if cfg.Region == "" && l.endpoint != "" {
 		cfg.Region = "us-east-1"
 	}

@@ -75,7 +75,7 @@ func (s *S3) deleteTogether(ctx context.Context, names []string) (gone []string,
 		asked[name] = true
 	}
 	var out *s3.DeleteObjectsOutput
-	err = retry(ctx, func(int) (err error) {
+	err = s.retry(ctx, func(int) (err error) {
 		out, err = s.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
 			Bucket: aws.String(s.bucket), Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(false)}})
 		return explain(ctx, "DeleteObjects", s.prefix, err)
@@ -133,7 +133,7 @@ func (s *S3) deleteSingly(ctx context.Context, names []string) (gone []string, e
 }
 
 func (s *S3) deleteOne(ctx context.Context, name string) error {
-	err := retry(ctx, func(int) error {
+	err := s.retry(ctx, func(int) error {
 		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(s.bucket), Key: aws.String(name)})
 		return explain(ctx, "DeleteObject", name, err)
 	})

@@ -77,26 +77,33 @@ func passes(err error) bool {
 	return errors.As(err, &e) && e.passes
 }
 
-const (
-	// attempts is how often a request is made that can be repeated.
-	attempts = 4
-	// firstPause is between the first two; each later one is twice as long.
-	firstPause = 100 * time.Millisecond
-)
+// attempts is how often a request is made that can be repeated.
+const attempts = 4
+
+// pace is how long a store is waited for.
+type pace struct {
+	// patience is how long it may take to take or give anything at all, or to answer
+	// once it has a whole request. No time is set for the whole, which a slow line needs.
+	patience time.Duration
+	// firstPause is between the first two attempts; each later one is twice as long.
+	firstPause time.Duration
+}
+
+var usual = pace{patience: 60 * time.Second, firstPause: 100 * time.Millisecond}
 
 // retry calls do until it succeeds or fails for good.
-func retry(ctx context.Context, do func(attempt int) error) error {
+func (p pace) retry(ctx context.Context, do func(attempt int) error) error {
 	for attempt := 0; ; attempt++ {
 		err := do(attempt)
-		if err == nil || !passes(err) || attempt == attempts-1 || pause(ctx, attempt) != nil {
+		if err == nil || !passes(err) || attempt == attempts-1 || p.pause(ctx, attempt) != nil {
 			return err
 		}
 	}
 }
 
 // pause waits before the next attempt, and fails if ctx ends meanwhile.
-func pause(ctx context.Context, attempt int) error {
-	d := firstPause << attempt
+func (p pace) pause(ctx context.Context, attempt int) error {
+	d := p.firstPause << attempt
 	timer := time.NewTimer(d/2 + rand.N(d))
 	defer timer.Stop()
 	select {

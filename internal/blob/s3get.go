@@ -20,7 +20,7 @@ func (s *S3) Size(ctx context.Context, key string) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = retry(ctx, func(int) error {
+	err = s.retry(ctx, func(int) error {
 		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(s.bucket), Key: aws.String(name)})
 		if err != nil {
 			return explain(ctx, "HeadObject", name, err)
@@ -46,7 +46,7 @@ func (s *S3) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser,
 		return http.NoBody, err
 	}
 	r := &objectReader{store: s, ctx: ctx, name: name, off: off, left: n}
-	if err := retry(ctx, func(int) error { return r.ask() }); err != nil {
+	if err := s.retry(ctx, func(int) error { return r.ask() }); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -82,8 +82,7 @@ func (r *objectReader) ask() error {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	out, err := r.store.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: aws.String(r.store.bucket), Key: aws.String(r.name),
-		Range:   aws.String(fmt.Sprintf("bytes=%d-%d", r.off, r.off+r.left-1)),
-		IfMatch: r.etag,
+		Range: aws.String(fmt.Sprintf("bytes=%d-%d", r.off, r.off+r.left-1)),
 	})
 	if err != nil {
 		cancel(nil)
@@ -106,8 +105,9 @@ func (r *objectReader) ask() error {
 
 var contentRange = regexp.MustCompile(`^bytes ([0-9]+)-[0-9]+/([0-9]+|\*)$`)
 
-// verify holds an answer against the range that was asked for. It may be shorter, but
-// not of a shorter object.
+// verify holds an answer against the range that was asked for, and against the answers
+// before. It may be shorter, but not of a shorter object. (That it should be of the same
+// object is not asked of the store by If-Match: there was one that refused all such.)
 func (r *objectReader) verify(out *s3.GetObjectOutput) error {
 	first, size := int64(0), aws.ToInt64(out.ContentLength) // of an answer without a range: the whole
 	if given := aws.ToString(out.ContentRange); given != "" {
@@ -125,6 +125,9 @@ func (r *objectReader) verify(out *s3.GetObjectOutput) error {
 				return err
 			}
 		}
+	}
+	if r.etag != nil && aws.ToString(out.ETag) != *r.etag {
+		return fmt.Errorf("object %s: the answer breaks off, and is followed by one of another object", r.name)
 	}
 	if first != r.off {
 		return fmt.Errorf("object %s: asked for what begins at byte %d, the store answers with what begins at %d", r.name, r.off, first)
@@ -151,7 +154,7 @@ func (r *objectReader) Read(p []byte) (int, error) {
 			continue
 		}
 		r.fails++
-		if !passes(err) || r.fails == attempts || pause(r.ctx, r.fails-1) != nil {
+		if !passes(err) || r.fails == attempts || r.store.pause(r.ctx, r.fails-1) != nil {
 			return 0, err
 		}
 	}

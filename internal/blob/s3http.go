@@ -12,10 +12,6 @@ import (
 
 const (
 	dialTimeout = 10 * time.Second
-	// patience is how long the store may take to take or give anything at all, or to
-	// answer once it has a whole request. No time is set for the whole, which a slow
-	// line needs.
-	patience = 60 * time.Second
 	// continueTimeout is how long a store may take to say whether it wants a body. Some
 	// never say.
 	continueTimeout = time.Second
@@ -89,12 +85,12 @@ func (c *conn) Write(p []byte) (int, error) {
 // ReadFrom is what net/http sends a body with. A piece goes out as soon as there is
 // one, however small: stores give up connections on which nothing comes.
 func (c *conn) ReadFrom(r io.Reader) (total int64, err error) {
-	buf := largeBuffers.Get().(*[]byte)
-	defer largeBuffers.Put(buf)
+	buf := getBuffer()
+	defer buffers.Put(buf)
 	for {
-		n, rerr := r.Read(*buf)
+		n, rerr := r.Read(buf.bytes)
 		if n > 0 {
-			w, err := c.Write((*buf)[:n])
+			w, err := c.Write(buf.bytes[:n])
 			total += int64(w)
 			if err != nil {
 				return total, err

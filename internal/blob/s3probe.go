@@ -80,7 +80,7 @@ func needed(err error, permission string) error {
 
 // probePut stores the object and returns by which checksum the store says what it has.
 func (s *S3) probePut(ctx context.Context, name string, data []byte) (checksum string, err error) {
-	err = retry(ctx, func(int) error {
+	err = s.retry(ctx, func(int) error {
 		in := s.object(name, int64(len(data)))
 		in.Body = bytes.NewReader(data)
 		out, err := s.put(ctx, in)
@@ -108,7 +108,7 @@ func (s *S3) probePut(ctx context.Context, name string, data []byte) (checksum s
 
 // probeWriteOnce stores the object again, on the condition that there is none.
 func (s *S3) probeWriteOnce(ctx context.Context, name string, data []byte) (once bool, err error) {
-	err = retry(ctx, func(int) error {
+	err = s.retry(ctx, func(int) error {
 		in := s.object(name, int64(len(data)))
 		in.Body, in.IfNoneMatch = bytes.NewReader(data), aws.String("*")
 		_, err := s.put(ctx, in)

@@ -94,14 +94,14 @@ func spoolFile(dir string) (*os.File, error) {
 
 // copyContext copies until EOF, in large pieces, or until ctx ends.
 func copyContext(ctx context.Context, w io.Writer, r io.Reader) (total int64, err error) {
-	buf := largeBuffers.Get().(*[]byte)
-	defer largeBuffers.Put(buf)
+	buf := getBuffer()
+	defer buffers.Put(buf)
 	for {
 		if err := ctx.Err(); err != nil {
 			return total, err
 		}
-		n, rerr := r.Read(*buf)
-		if _, err := w.Write((*buf)[:n]); err != nil {
+		n, rerr := r.Read(buf.bytes)
+		if _, err := w.Write(buf.bytes[:n]); err != nil {
 			return total, err
 		}
 		total += int64(n)
@@ -124,7 +124,7 @@ func (s *S3) putBytes(ctx context.Context, name string, data []byte) (int64, err
 // may take effect as well does no harm. No reader is used twice, as one that was given
 // up may still be read from.
 func (s *S3) putWhole(ctx context.Context, name string, size int64, sum *objectSum, open func() io.Reader) error {
-	return retry(ctx, func(attempt int) error {
+	return s.retry(ctx, func(attempt int) error {
 		in := s.object(name, size)
 		in.Body = open()
 		sum.announce(in)

@@ -335,7 +335,7 @@ func TestProbeRefuses(t *testing.T) {
 			s := s3test.NewScripted(t)
 			s.Batches = c.kind == "POST"
 			s.Script(c.kind, c.misbehave)
-			b, err := blob.OpenS3(t.Context(), s.URL("p", c.extra))
+			b, err := blob.OpenS3Impatient(t.Context(), s.URL("p", c.extra), time.Minute)
 			if err == nil {
 				b.Close()
 				t.Fatal("the store was opened")

@@ -19,7 +19,7 @@ const paddingMost = 128 << 10
 func (s *S3) putStream(ctx context.Context, name string, head []byte, r io.Reader, most int64) (int64, error) {
 	body := &promised{head: head, r: r, size: int64(len(head)) + most, sum: newObjectSum(s.traits.Checksum)}
 	// A store that refuses does so before it has the body, as a rule.
-	err := retry(ctx, func(int) error {
+	err := s.retry(ctx, func(int) error {
 		a := body.attempt()
 		in := s.object(name, body.size)
 		in.Body = a

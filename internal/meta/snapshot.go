@@ -8,7 +8,7 @@ import (
 // SnapshotSQLite writes the database at path, which a server may be using, to a
 // new file: all of it as it is at one moment. The caller flushes that file.
 func SnapshotSQLite(ctx context.Context, path, to string) error {
-	db, err := openSQLite(path)
+	db, err := openSQLite(path, giveBack)
 	if err != nil {
 		return err
 	}

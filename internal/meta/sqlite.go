@@ -44,7 +44,8 @@ func OpenSQLiteTarget(ctx context.Context, path string) (*Store, error) {
 func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error) {
 	// WAL with synchronous=FULL is what survives a loss of power: with NORMAL
 	// the last commits are lost, with a rollback journal (unless EXTRA) the last one.
-	db, err := openSQLite(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)")
+	// A database that this makes can give back the space of small blobs.
+	db, err := openSQLite(path, giveBack, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)")
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,10 @@ func TestMany(t *testing.T) {
 // moved moves the records of n files, twice each way, and returns how much memory that
 // took, in bytes.
 func moved(t *testing.T, st *stores, n int) (took []int64) {
-	_, dir := records.Fill(t, n)
+	dir := t.TempDir()
+	if err := records.Fill(t, dir, n, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
 	blobs := filepath.Join(dir, "blobs")
 	from := place{data: dir}
 	there := place{data: filepath.Join(t.TempDir(), "none"), meta: st.records.Database(), blobs: blobs}

@@ -20,6 +20,7 @@ const (
 	disk    = "internal/blob/disk.go"
 	fill    = "internal/blob/fill.go"
 	durable = "internal/blob/durable.go"
+	tiers   = "internal/blob/tiers.go"
 )
 
 var inBlob = []mutant{
@@ -41,6 +42,8 @@ var inBlob = []mutant{
 	{"a blob that cannot be deleted counts as gone", "E3", disk, "perr != nil && !errors.Is(perr, fs.ErrNotExist)", "perr != nil && errors.Is(perr, fs.ErrInvalid)", []string{tBlob}},
 	{"what a broken source gave is kept", "B1", fill, "\t\t\treturn total, rerr\n", "\t\t\treturn total, nil\n", []string{tBlob}},
 	{"a write goes on for a caller who left", "F2", fill, "err := ctx.Err(); err != nil", "err := error(nil); err != nil", []string{tBlob}},
+	{"small blobs are never deleted", "E3", tiers, "t.Small.DeleteSmall(ctx, keys)", "[]string(nil), keys, error(nil)", []string{tProgram}},
+	{"small blobs are not listed", "E1", tiers, "t.Disk.Keys(), t.Small.SmallKeys()", "t.Disk.Keys()", []string{tProgram}},
 	{"the last bytes are not written", "A1", fill, "if len(p) == 0 {", "if len(p)%sector != 0 {", []string{tBlob}},
 }
 
@@ -55,6 +58,7 @@ const (
 var inMeta = []mutant{
 	{"the log is not flushed", "A1", metaSQLite, `"synchronous(FULL)"`, `"synchronous(NORMAL)"`, []string{tMeta, tDurable}},
 	{"a write is acknowledged before its commit", "A2", metaSQLite, "\t<-o.done\n", "\tgo func() { <-o.done }()\n", []string{tMeta}},
+	{"small blobs keep their space when they are deleted", "E6", "internal/meta/small.go", "`PRAGMA incremental_vacuum(`+pagesOfDeleted+`)`", "`SELECT 1`+pagesOfDeleted[:0]", []string{tMeta}},
 	{"a failed step of a batch is not undone", "C5", metaSQLite, "run(`ROLLBACK TO op`)", "run(`SELECT 1`)", []string{tMeta}},
 	{"writes go on after a failed flush of the log", "A4", metaSQLite, "if c.failed != nil {", "if c.failed != nil && len(batch) == 0 {", []string{tDurable}},
 	{"a failed commit is acknowledged", "A4", metaSQLite, "run(`COMMIT`)\n\treturn err", "run(`COMMIT`)\n\treturn nil", []string{tDurable}},

@@ -80,8 +80,22 @@ const (
 	// a second or two where the machine has nothing else to do.
 	settles = 15 * time.Second
 	// wellAgain is how many good answers, one behind the other, show that.
-	wellAgain = 200
+	wellAgain = 100
 )
+
+// awaitGood waits for so many good answers.
+func awaitGood(t *testing.T, a *answers) {
+	t.Helper()
+	a.mu.Lock()
+	a.run = 0
+	a.mu.Unlock()
+	for end := time.Now().Add(time.Minute); a.good() < wellAgain; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			_, failed := a.since()
+			t.Fatalf("the nodes fail: %v", failed)
+		}
+	}
+}
 
 // settled waits until the nodes answer as they should, after a fault has ended, and
 // fails the test for each failure in the time that follows.

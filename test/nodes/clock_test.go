@@ -1,15 +1,33 @@
 package nodes
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"uploadd/api"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
 )
+
+// Nodes whose database does as it should.
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	db := postgres.Start(t)
+	for name, test := range map[string]func(*testing.T, *postgres.Server){
+		"Calls race":             testRaces,
+		"The database's clock":   testClock,
+		"Commands beside nodes":  testCommands,
+		"A later version":        testUpgrade,
+		"Many start at once":     testManyStart,
+		"Killed while it starts": testKilledWhileStarting,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, db) })
+	}
+}
 
 // execute runs statements in the database at url.
 func execute(t testing.TB, url, statements string) {
@@ -19,20 +37,26 @@ func execute(t testing.TB, url, statements string) {
 		t.Fatal(err)
 	}
 	defer conn.Close(background)
-	if _, err := conn.Exec(t.Context(), statements); err != nil {
-		t.Fatalf("%s: %v", statements, err)
+	for { // as the program does that brings a schema up to date
+		_, err := conn.Exec(t.Context(), statements)
+		var deadlock *pgconn.PgError
+		if errors.As(err, &deadlock) && deadlock.Code == "40P01" {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", statements, err)
+		}
+		return
 	}
 }
 
 // Whatever the clocks of machines say, everything lives and ends by the database's. The
 // database here is an hour ahead, as all machines would be an hour behind.
-func TestExpiryGoesByTheDatabase(t *testing.T) {
-	t.Parallel()
-	db := postgres.Start(t)
+func testClock(t *testing.T, db *postgres.Server) {
 	url := db.Database()
 	execute(t, url, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql
 		AS 'SELECT pg_catalog.clock_timestamp() + interval ''1 hour'''`)
-	c := newCluster(t, 2, url+"&search_path=public,pg_catalog", []*postgres.Server{db}, "--upload-ttl=4s")
+	c := newCluster(t, 2, url+"&search_path=public,pg_catalog", []*postgres.Server{db}, false, "--upload-ttl=4s")
 	soon := c.clients(c.project("p", "--expires=30m"))
 
 	u := uploadstest.Must(soon[0].CreateUpload(t.Context(), api.CreateUploadRequest{

@@ -6,6 +6,7 @@ package nodes
 
 import (
 	"context"
+	"flag"
 	"net"
 	"net/http"
 	"strings"
@@ -14,10 +15,13 @@ import (
 	"time"
 
 	"uploadd/client"
+	"uploadd/internal/blob/s3test"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
 	"uploadd/test/program"
 )
+
+var bucket = flag.Bool("bucket", false, "keep the bytes of every test in a bucket")
 
 func TestMain(m *testing.M) { program.Main(m) }
 
@@ -41,10 +45,17 @@ type node struct {
 	address atomic.Pointer[string]
 }
 
-// newCluster starts n nodes on a database at url, which names each of servers.
-func newCluster(t testing.TB, n int, url string, servers []*postgres.Server, flags ...string) *cluster {
+// newCluster starts n nodes on a database at url, which names each of servers. The bytes
+// are in a bucket of versitygw's, or in a directory.
+func newCluster(t testing.TB, n int, url string, servers []*postgres.Server, inBucket bool, flags ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, url: url, blobs: t.TempDir(), flags: flags, answers: &answers{}}
+	c := &cluster{t: t, url: url, flags: flags, answers: &answers{}}
+	if inBucket || *bucket {
+		s3test.Credentials()
+		c.blobs = s3test.Versitygw(t, false).URL("nodes", "")
+	} else {
+		c.blobs = t.TempDir()
+	}
 	for range n {
 		c.add(servers)
 	}

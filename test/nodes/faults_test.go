@@ -13,7 +13,7 @@ import (
 var (
 	rounds  = flag.Int("rounds", 1, "how often every fault is caused")
 	verify  = flag.Int("verify", len(faults), "after how many faults everything is verified")
-	watched = flag.Duration("watched", 500*time.Millisecond, "how long nothing may fail, after each fault")
+	watched = flag.Duration("watched", 200*time.Millisecond, "how long nothing may fail, after each fault")
 )
 
 const (
@@ -45,7 +45,7 @@ var faults = []fault{
 	{"a node is cut off from the database", func(_ *testing.T, c *cluster, _ *postgres.Server) {
 		n := c.any()
 		n.each((*postgres.Proxy).Cut)
-		time.Sleep(some(2 * time.Second))
+		time.Sleep(some(time.Second))
 		n.each((*postgres.Proxy).Mend)
 	}},
 	{"nothing passes between a node and the database", func(_ *testing.T, c *cluster, _ *postgres.Server) {
@@ -57,22 +57,22 @@ var faults = []fault{
 	{"the way to the database is slow", func(_ *testing.T, c *cluster, _ *postgres.Server) {
 		n := c.any()
 		n.each(func(p *postgres.Proxy) { p.Slow(50 * time.Millisecond) })
-		time.Sleep(time.Second)
+		time.Sleep(some(time.Second))
 		n.each((*postgres.Proxy).Mend)
 	}},
 	{"the answers of commits are lost", func(_ *testing.T, c *cluster, _ *postgres.Server) {
-		for range 10 {
-			c.any().proxies[0].AtCommit(func(forward func()) { forward() })()
+		for range 5 {
+			c.any().proxies[0].AtCommit(1, func(forward func()) { forward() })()
 		}
 	}},
 	{"commits are lost", func(_ *testing.T, c *cluster, _ *postgres.Server) {
-		for range 10 {
-			c.any().proxies[0].AtCommit(func(func()) {})()
+		for range 5 {
+			c.any().proxies[0].AtCommit(1, func(func()) {})()
 		}
 	}},
 	{"the database is killed and started again", func(_ *testing.T, _ *cluster, db *postgres.Server) {
 		db.Kill()
-		time.Sleep(some(time.Second))
+		time.Sleep(some(500 * time.Millisecond))
 		db.Restart()
 	}},
 	{"the database is stopped in a hurry and started again", func(_ *testing.T, _ *cluster, db *postgres.Server) {
@@ -98,7 +98,7 @@ func signal(t *testing.T, n *node, sig syscall.Signal) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	db := postgres.Start(t)
-	c := newCluster(t, 3, db.Database()+settings, []*postgres.Server{db})
+	c := newCluster(t, 3, db.Database()+settings, []*postgres.Server{db}, false)
 	l := newLoad(t, c)
 	caused := 0
 	for round := range *rounds {

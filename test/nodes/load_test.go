@@ -32,8 +32,8 @@ type load struct {
 }
 
 const (
-	recorders = 3 // histories at a time
-	workers   = 3 // lives at a time
+	recorders = 2 // histories at a time
+	workers   = 2 // lives at a time
 )
 
 func newLoad(t *testing.T, c *cluster) *load {
@@ -48,6 +48,7 @@ func newLoad(t *testing.T, c *cluster) *load {
 func (l *load) begin() {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
+	l.t.Cleanup(func() { stop(); l.running.Wait() })
 	var ways []api.API
 	for _, c := range l.histories {
 		ways = append(ways, c)

@@ -16,7 +16,7 @@ import (
 	"uploadd/test/postgres"
 )
 
-var races = flag.Int("races", 15, "how often each two calls race, through two nodes")
+var races = flag.Int("races", 8, "how often each two calls race, through two nodes")
 
 // prey is what two calls fight for: an Upload of four bytes with Parts for them.
 type prey struct{ upload, ab, cd, file string }
@@ -142,10 +142,8 @@ func race(t *testing.T, ways []api.API, a, b call, completed, exclusive bool) {
 
 // Two calls through two nodes end as if one had come after the other, and every node
 // shows the same.
-func TestRaces(t *testing.T) {
-	t.Parallel()
-	db := postgres.Start(t)
-	c := newCluster(t, 3, db.Database(), []*postgres.Server{db})
+func testRaces(t *testing.T, db *postgres.Server) {
+	c := newCluster(t, 3, db.Database(), []*postgres.Server{db}, false)
 	var ways []api.API
 	for _, client := range c.clients(c.project("p")) {
 		ways = append(ways, client)

@@ -238,4 +238,3 @@ func Both(a, b *Server, database string) string {
 	hosts := fmt.Sprintf("127.0.0.1:%d,127.0.0.1:%d", a.Port, b.Port)
 	return strings.Replace(a.URL(database), fmt.Sprintf("127.0.0.1:%d", a.Port), hosts, 1) + "&target_session_attrs=read-write"
 }
-

@@ -25,6 +25,7 @@ type Proxy struct {
 	cut      bool
 	hanging  bool
 	delay    time.Duration // of each message to the server
+	before   int           // COMMITs before that for
 	onCommit func(forward func())
 }
 
@@ -103,13 +104,14 @@ func (p *Proxy) Mend() {
 	p.set(func() { p.cut, p.hanging, p.delay, p.onCommit = false, false, 0, nil })
 }
 
-// AtCommit has the next COMMIT handed to do instead of the server, and ends the
+// AtCommit has the nth COMMIT from now on handed to do instead of the server, and ends the
 // connection when do returns. forward gives it to the server, and returns when that has
 // answered, or is gone; nobody is told the answer. The function that AtCommit returns
 // waits until all of this has happened.
-func (p *Proxy) AtCommit(do func(forward func())) (wait func()) {
+func (p *Proxy) AtCommit(n int, do func(forward func())) (wait func()) {
 	done := make(chan struct{})
 	p.set(func() {
+		p.before = n - 1
 		p.onCommit = func(forward func()) {
 			defer close(done)
 			do(forward)
@@ -208,6 +210,10 @@ func (p *Proxy) takeCommit(m []byte) (do func(forward func())) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.before > 0 {
+		p.before--
+		return nil
+	}
 	do, p.onCommit = p.onCommit, nil
 	return do
 }

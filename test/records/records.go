@@ -1,15 +1,15 @@
-// Package records makes data directories with the records of any number of files, and
-// without their bytes.
+// Package records fills a data directory with the records of very many files, faster
+// than any client could.
 package records
 
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"uploadd/internal/blob"
 	"uploadd/internal/meta"
@@ -17,48 +17,48 @@ import (
 	"uploadd/internal/uploads/uploadstest"
 )
 
-// Fill makes a data directory with the records of n files, and as many keys in
-// the bin that wait for the janitor: as a process leaves it that was stopped, and
-// as one that was killed, whose log is not merged into the database.
-func Fill(t testing.TB, n int) (stopped, killed string) {
-	dir := t.TempDir()
+// FileID is the id of the i-th file.
+func FileID(i int) string { return fmt.Sprintf("file-%022d", i) }
+
+// Fill makes dir a data directory with the records of n files, the oldest first.
+// describe, if not nil, may change what the i-th file is. Their bytes are nowhere. The
+// records that it returns are open: closing them merges the log into the database, as the
+// end of a server does; a copy of dir from before is what a killed one leaves.
+func Fill(t testing.TB, dir string, n int, describe func(i int, f *uploads.File)) *meta.Store {
+	t.Helper()
 	blobs := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
-	defer blobs.Close()
-	path := filepath.Join(dir, "uploadd.db")
-	m := uploadstest.Must(meta.OpenSQLite(t.Context(), path))(t)
-	const writers = 250 // as many as share a commit
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := w; i < n; i += writers {
-				if err := record(m, i); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	killed = t.TempDir()
-	if out, err := exec.Command("cp", "-a", dir+"/.", killed).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v\n%s", err, out)
-	}
-	if err := m.Close(); err != nil {
+	if err := blobs.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return dir, killed
+	m := uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(dir, "uploadd.db")))(t)
+	const writers = 250 // as many as share a commit
+	var g errgroup.Group
+	for w := range writers {
+		g.Go(func() error {
+			for i := w; i < n; i += writers {
+				if err := record(m, i, describe); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
-func record(m *meta.Store, i int) error {
-	ctx := context.Background()
-	key, later := fmt.Sprintf("part_%032x", 2*i), time.Now().Add(time.Hour).Unix()
-	if err := m.Reserve(ctx, []string{fmt.Sprintf("part_%032x", 2*i+1)}, 1); err != nil { // let go, and due
-		return err
-	}
+// record makes the i-th file.
+func record(m *meta.Store, i int, describe func(i int, f *uploads.File)) error {
+	ctx, key := context.Background(), fmt.Sprintf("part_%032x", i)
+	later := time.Now().Add(time.Hour).Unix()
 	if err := m.Reserve(ctx, []string{key}, later); err != nil {
 		return err
 	}
-	f := &uploads.File{ID: fmt.Sprintf("file-%022d", i), Project: "default", Filename: "f", Purpose: "batch",
-		Bytes: 3, CreatedAt: int64(i), ExpiresAt: later, Parts: 1}
-	return m.CreateFile(ctx, f, &uploads.Part{ID: key, FileID: f.ID, Bytes: 3, Sums: []byte{1, 2, 3, 4}})
+	f := &uploads.File{ID: FileID(i), Project: "default", Filename: "f", Purpose: "batch", Bytes: 3, CreatedAt: int64(i), ExpiresAt: later, Parts: 1}
+	if describe != nil {
+		describe(i, f)
+	}
+	return m.CreateFile(ctx, f, &uploads.Part{ID: key, FileID: f.ID, Bytes: f.Bytes, Sums: []byte{1, 2, 3, 4}})
 }

@@ -4,9 +4,11 @@ package start
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +20,30 @@ import (
 var files = flag.Int("files", 10_000, "how many files the full data directory holds")
 
 func TestMain(m *testing.M) { program.Main(m) }
+
+// fill makes a data directory with the records of n files, and as many keys in
+// the bin that wait for the janitor: as a process leaves it that was stopped, and
+// as one that was killed, whose log is not merged into the database.
+func fill(t *testing.T, n int) (stopped, killed string) {
+	stopped, killed = t.TempDir(), t.TempDir()
+	m := records.Fill(t, stopped, n, nil)
+	due := make([]string, n)
+	for i := range due {
+		due[i] = fmt.Sprintf("part_%032x", n+i)
+	}
+	for keys := range slices.Chunk(due, 1000) {
+		if err := m.Reserve(t.Context(), keys, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("cp", "-a", stopped+"/.", killed).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v\n%s", err, out)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return stopped, killed
+}
 
 // calls counts what a start reads and lists, until it says that it listens.
 func calls(t *testing.T, dir string) int {
@@ -44,8 +70,8 @@ func TestStartDoesNotGrow(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Fatal("strace is missing: install it, or run `make tools`")
 	}
-	few, _ := records.Fill(t, 10)
-	many, killed := records.Fill(t, *files)
+	few, _ := fill(t, 10)
+	many, killed := fill(t, *files)
 	base := calls(t, few)
 	// A tree of more records is deeper by a page or two.
 	if n := calls(t, many); n > base+50 {
