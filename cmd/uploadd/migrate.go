@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"uploadd/internal/blob"
 	"uploadd/internal/meta"
 	"uploadd/internal/uploads"
 )
@@ -84,6 +85,9 @@ func beginMigration(env *environment, src, dst *stores, verify bool) (*migration
 		Report: reporter(env.stdout), Progress: progress(env.stderr),
 	}}
 	m.stay, err = m.blobs.Common(env.ctx)
+	if err == nil && m.stay && (keepsSmall(src) || keepsSmall(dst)) {
+		err = errors.New("the bytes cannot stay where they are, because SQLite keeps the small ones with the records: choose another place for them")
+	}
 	if err == nil {
 		err = target.Stay(env.ctx, m.stay)
 	}
@@ -94,6 +98,12 @@ func beginMigration(env *environment, src, dst *stores, verify bool) (*migration
 		return nil, fmt.Errorf("the target, which keeps %s: %w", dst, err)
 	}
 	return m, nil
+}
+
+// keepsSmall says whether small blobs are kept with the records.
+func keepsSmall(s *stores) bool {
+	_, tiers := s.blobs.(blob.Tiers)
+	return tiers
 }
 
 // reporter prints faults once: a second look finds them again.

@@ -233,7 +233,9 @@ func (m *Migration) Common(ctx context.Context) (bool, error) {
 	if err := m.Arrivals.Expect(ctx, []string{key}); err != nil {
 		return false, err
 	}
-	if _, err := m.To.Put(ctx, key, &source{r: strings.NewReader("?"), left: 1}); err != nil {
+	// Large enough for a store that keeps small blobs elsewhere.
+	probe := strings.Repeat("?", blockSize)
+	if _, err := m.To.Put(ctx, key, &source{r: strings.NewReader(probe), left: blockSize}); err != nil {
 		return false, err
 	}
 	_, err := m.From.Size(ctx, key)

@@ -35,8 +35,8 @@ func moved(t *testing.T, st *stores, n int) (took []int64) {
 	if err := records.Fill(t, dir, n, nil).Close(); err != nil {
 		t.Fatal(err)
 	}
-	blobs := filepath.Join(dir, "blobs")
-	from := place{data: dir}
+	blobs := st.bytes.URL("many", "")
+	from := place{data: dir, blobs: blobs}
 	there := place{data: filepath.Join(t.TempDir(), "none"), meta: st.records.Database(), blobs: blobs}
 	back := place{data: t.TempDir(), blobs: blobs}
 	for _, step := range [][2]place{{from, there}, {from, there}, {there, back}, {there, back}} {

@@ -218,14 +218,14 @@ func under(t *testing.T, l *ledger.Ledger, s server, do func()) {
 func TestBytesStay(t *testing.T) {
 	t.Parallel()
 	st, l := newStores(t), &ledger.Ledger{}
-	from := place{data: t.TempDir()}
+	from := st.place(t, postgresDirectory)
 	s := serve(t, from, "any")
 	if !l.Script(t.Context(), s.client) {
 		t.Fatal(l.Faults())
 	}
 	want := shown(t, s.client)
 	s.Stop()
-	to := place{data: filepath.Join(t.TempDir(), "none"), meta: st.records.Database(), blobs: filepath.Join(from.data, "blobs")}
+	to := place{data: filepath.Join(t.TempDir(), "none"), meta: st.records.Database(), blobs: from.blobs}
 	blobs := len(stored(t, from))
 	if out := migrate(t, from, to, 0); !strings.Contains(out, "the bytes stay where they are") || len(stored(t, from)) != blobs {
 		t.Errorf("%d of %d blobs are left:\n%s", len(stored(t, from)), blobs, out)
@@ -234,6 +234,10 @@ func TestBytesStay(t *testing.T) {
 	elsewhere.blobs = filepath.Join(t.TempDir(), "blobs")
 	if out := migrate(t, from, elsewhere, 1); !strings.Contains(out, "another place for the bytes") {
 		t.Errorf("a run with other bytes: %s", out)
+	}
+	small := place{data: t.TempDir(), blobs: from.blobs}
+	if out := migrate(t, from, small, 1); !strings.Contains(out, "the bytes cannot stay where they are") || len(stored(t, from)) != blobs {
+		t.Errorf("SQLite with the same directory: %s", out)
 	}
 	migrate(t, from, to, 0)
 	s = serve(t, to, "any")
