@@ -216,6 +216,6 @@ func (m *migration) settle(ctx context.Context) (done uploads.Moved, records int
 	if done.Faults+done.Gone > 0 {
 		return done, 0, nil
 	}
-	records, err = m.target.Load(ctx, moment, time.Now().Add(m.dst.settle).Unix())
+	records, err = m.target.Load(ctx, moment, m.dst.now().Add(m.dst.settle).Unix())
 	return done, records, err
 }

@@ -143,7 +143,7 @@ type copied struct {
 
 func (c *copied) Values() ([]any, error) { return scanRow(c.result, c.columns) }
 
-func (b *postgresBulk) commit(ctx context.Context) error { return b.tx.Commit(ctx) }
+func (b *postgresBulk) commit(ctx context.Context) error { return commit(ctx, b.conn, b.tx) }
 
 func (b *postgresBulk) end() error {
 	// It fails where nothing is left to undo, or the connection is gone.

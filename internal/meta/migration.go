@@ -172,11 +172,11 @@ var arrivedQuery = func() string {
 		places[i] = "$" + strconv.Itoa(i+1)
 	}
 	list := "(" + strings.Join(places, ", ") + ")"
-	return `SELECT key, CASE WHEN padding IS NULL THEN 0 ELSE 1 END FROM arrivals WHERE key IN ` + list + `
-		UNION ALL SELECT id, 1 FROM parts WHERE id IN ` + list + ` AND NOT EXISTS (SELECT 1 FROM arrivals WHERE key = id)`
+	return `SELECT key, COALESCE(padding, -1) FROM arrivals WHERE key IN ` + list + `
+		UNION ALL SELECT id, padding FROM parts WHERE id IN ` + list + ` AND NOT EXISTS (SELECT 1 FROM arrivals WHERE key = id)`
 }()
 
-func (t *Target) Arrived(ctx context.Context, keys []string) (whole map[string]bool, err error) {
+func (t *Target) Arrived(ctx context.Context, keys []string) (known map[string]*uploads.Arrival, err error) {
 	args := make([]any, uploads.ArrivalsAtOnce)
 	for i := range args {
 		args[i] = ""
@@ -184,20 +184,18 @@ func (t *Target) Arrived(ctx context.Context, keys []string) (whole map[string]b
 	for i, key := range keys {
 		args[i] = key
 	}
-	type arrival struct {
-		key   string
-		whole int64
-	}
 	rows, err := t.read.query(ctx, arrivedQuery, args...)
-	list, err := all(func(r result, a *arrival) error { return r.Scan(&a.key, &a.whole) }, rows, err)
+	list, err := all(func(r result, a *uploads.Arrival) error { return r.Scan(&a.Key, &a.Padding) }, rows, err)
 	if err != nil {
 		return nil, err
 	}
-	whole = map[string]bool{}
+	known = map[string]*uploads.Arrival{}
 	for _, a := range list {
-		whole[a.key] = a.whole == 1
+		if known[a.Key] = nil; a.Padding >= 0 {
+			known[a.Key] = &a
+		}
 	}
-	return whole, nil
+	return known, nil
 }
 
 // Stay says whether the bytes stay where they are, because source and target have one

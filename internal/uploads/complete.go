@@ -190,7 +190,7 @@ func hashBeside(h hash.Hash, r io.Reader) error {
 		buf *[]byte
 		n   int
 	}
-	blocks, hashed := make(chan block, 1), make(chan struct{})
+	blocks, hashed := make(chan block, 16), make(chan struct{})
 	go func() {
 		defer close(hashed)
 		for b := range blocks {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"sync"
@@ -15,9 +14,9 @@ import (
 // Arrivals is what the records of a migration's target know of its blobs. A key is known
 // there before the first byte is stored under it, so that no blob is ever lost sight of.
 type Arrivals interface {
-	// Arrived says which of the keys, [ArrivalsAtOnce] at most, are known: true of those
-	// whose blobs are there whole, false of those that may be there in part.
-	Arrived(ctx context.Context, keys []string) (map[string]bool, error)
+	// Arrived says which of the keys, [ArrivalsAtOnce] at most, are known. It has nil for
+	// those whose blobs are not whole, and may be there in part.
+	Arrived(ctx context.Context, keys []string) (map[string]*Arrival, error)
 	// Expect makes keys known, and their blobs not whole.
 	Expect(ctx context.Context, keys []string) error
 	// Arrive says that blobs are there whole, and survive a loss of power.
@@ -96,7 +95,7 @@ func (c *moving) batch(ctx context.Context, parts []Part) error {
 	}
 	var todo []Part
 	for i := range parts {
-		if c.reread || !known[parts[i].ID] {
+		if c.reread || known[parts[i].ID] == nil {
 			todo = append(todo, parts[i])
 		}
 	}
@@ -118,11 +117,11 @@ func keysOf(parts []Part) []string {
 }
 
 // few looks at what is there already, and copies the others.
-func (c *moving) few(ctx context.Context, parts []Part, known map[string]bool) error {
+func (c *moving) few(ctx context.Context, parts []Part, known map[string]*Arrival) error {
 	damaged := make([]bool, len(parts))
 	err := each(ctx, parts, func(ctx context.Context, i int) error {
-		if known[parts[i].ID] {
-			damaged[i] = c.verify(ctx, &parts[i]) != nil
+		if a := known[parts[i].ID]; a != nil {
+			damaged[i] = c.verify(ctx, &parts[i], a) != nil
 		}
 		return ctx.Err()
 	})
@@ -131,7 +130,7 @@ func (c *moving) few(ctx context.Context, parts []Part, known map[string]bool) e
 	}
 	var missing []Part
 	for i := range parts {
-		if damaged[i] || !known[parts[i].ID] {
+		if damaged[i] || known[parts[i].ID] == nil {
 			missing = append(missing, parts[i])
 		}
 	}
@@ -180,8 +179,9 @@ func (c *moving) one(ctx context.Context, p *Part) (*Arrival, error) {
 	if unreadable != nil {
 		return nil, c.unreadable(ctx, p, unreadable)
 	}
+	a := &Arrival{p.ID, size - p.Bytes}
 	if c.Verify {
-		if wrong := c.verify(ctx, p); wrong != nil {
+		if wrong := c.verify(ctx, p, a); wrong != nil {
 			c.fault(p, fmt.Errorf("its copy: %w", wrong))
 			return nil, ctx.Err()
 		}
@@ -190,7 +190,7 @@ func (c *moving) one(ctx context.Context, p *Part) (*Arrival, error) {
 	defer c.mu.Unlock()
 	c.done.New++
 	c.done.Bytes += p.Bytes
-	return &Arrival{p.ID, size - p.Bytes}, nil
+	return a, nil
 }
 
 // unreadable is a fault, unless the Part has been let go of meanwhile.
@@ -219,14 +219,11 @@ func (c *moving) fault(p *Part, wrong error) {
 	c.Report(fmt.Sprintf("part %s%s: %s", p.ID, belongsTo(p), wrong))
 }
 
-// verify reads the copy of a blob.
-func (m *Migration) verify(ctx context.Context, p *Part) error {
-	r, err := openPart(ctx, m.To, p, 0)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, io.LimitReader(r, p.Bytes))
-	return errors.Join(err, r.Close())
+// verify holds the copy of a blob against what is known of it.
+func (m *Migration) verify(ctx context.Context, p *Part, a *Arrival) error {
+	copied := *p
+	copied.Padding = a.Padding
+	return verifyBlob(ctx, m.To, &copied, true)
 }
 
 // Common reports whether both stores are one, whatever they are called: what is put into
@@ -236,7 +233,9 @@ func (m *Migration) Common(ctx context.Context) (bool, error) {
 	if err := m.Arrivals.Expect(ctx, []string{key}); err != nil {
 		return false, err
 	}
-	if _, err := m.To.Put(ctx, key, &source{r: strings.NewReader("?"), left: 1}); err != nil {
+	// Large enough for a store that keeps small blobs elsewhere.
+	probe := strings.Repeat("?", blockSize)
+	if _, err := m.To.Put(ctx, key, &source{r: strings.NewReader(probe), left: blockSize}); err != nil {
 		return false, err
 	}
 	_, err := m.From.Size(ctx, key)
