@@ -194,7 +194,7 @@ func persist(ctx context.Context, attempt func() (sure bool, err error)) error {
 		select {
 		case <-ctx.Done():
 			return known(err)
-		case <-time.After(wait/2 + rand.N(wait)):
+		case <-time.After(wait/2 + rand.N(wait)): // #nosec G404 -- so that nodes do not come back at once
 		}
 		wait = min(2*wait, most)
 	}
