@@ -186,26 +186,27 @@ func (t *tenant) verifyMD5(ctx context.Context, uploadID string, parts []Part, w
 // hashBeside hashes all of r. While a block is hashed the next is read: MD5 takes so
 // long that reading, and verifying what is read, then costs no time of its own.
 func hashBeside(h hash.Hash, r io.Reader) error {
-	type block struct {
-		buf *[]byte
-		n   int
+	full, empty, hashed := make(chan []byte, 1), make(chan []byte, 2), make(chan struct{})
+	for range cap(empty) {
+		buf := blockBuffers.Get().(*[]byte)
+		defer blockBuffers.Put(buf)
+		empty <- *buf
 	}
-	blocks, hashed := make(chan block, 16), make(chan struct{})
 	go func() {
 		defer close(hashed)
-		for b := range blocks {
-			h.Write((*b.buf)[:b.n]) // never fails
-			blockBuffers.Put(b.buf)
+		for block := range full {
+			h.Write(block) // never fails
+			empty <- block[:cap(block)]
 		}
 	}()
 	defer func() {
-		close(blocks)
+		close(full)
 		<-hashed
 	}()
 	for {
-		buf := blockBuffers.Get().(*[]byte)
-		n, err := r.Read(*buf)
-		blocks <- block{buf, n}
+		buf := <-empty
+		n, err := r.Read(buf)
+		full <- buf[:n]
 		if err == io.EOF {
 			return nil
 		}
