@@ -14,7 +14,6 @@ import (
 type operations struct {
 	store   *meta.Store
 	project string
-	filled  int // Files that fill made
 }
 
 var began = time.Now().Unix()
