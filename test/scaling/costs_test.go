@@ -24,7 +24,7 @@ func TestCosts(t *testing.T) {
 		"delete a File":     9,
 	}
 	server := postgres.Start(t, "autovacuum=off", "full_page_writes=off", "bgwriter_delay=10s", "checkpoint_timeout=1d", "max_wal_size=8GB")
-	url := server.Database()
+	_, url := open(t, server)
 	way := newRelay(t, url, 0)
 	store := openNode(t, way.url+"&pool_max_conns=1")
 	conn := connect(t, url)

@@ -1,0 +1,141 @@
+package scaling
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"uploadd/internal/meta"
+	"uploadd/test/postgres"
+)
+
+var (
+	runFor = flag.Duration("for", 2*time.Second, "how long TestModel measures each case")
+	fsync  = flag.Bool("fsync", false, "also measure TestFlush, with a database that flushes its log")
+)
+
+// create is what TestModel measures: the step that changes a project's account.
+var create = []Step{{Statements: 1, Charge: true}}
+
+// measure has nodes create Uploads, and returns how many in a second.
+func measure(t *testing.T, nodes []*meta.Store, m Model, run string) float64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), *runFor)
+	defer cancel()
+	var all sync.WaitGroup
+	counts := make([]int, m.Nodes*m.Clients)
+	for i := range counts {
+		o := operations{store: nodes[i%m.Nodes], project: fmt.Sprintf("%s-%d", run, i%m.Projects)}
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				u := o.upload(0)
+				u.ID = fmt.Sprintf("upload_%s-%d-%d", run, i, n)
+				if err := o.store.CreateUpload(context.WithoutCancel(ctx), u); err != nil {
+					t.Error(err)
+					return
+				}
+				counts[i]++
+			}
+		})
+	}
+	began := time.Now()
+	all.Wait()
+	var sum int
+	for _, n := range counts {
+		sum += n
+	}
+	return float64(sum) / time.Since(began).Seconds()
+}
+
+// The model says what a real database does when the way to it is long, which is what
+// then decides: three nodes do three times as much as one, unless it is all for one
+// project.
+func TestModel(t *testing.T) {
+	const trip, connections = 20 * time.Millisecond, 4
+	server := postgres.Start(t)
+	_, url := open(t, server)
+	way := newRelay(t, url, trip)
+	var nodes []*meta.Store
+	for range 3 {
+		nodes = append(nodes, openNode(t, fmt.Sprintf("%s&pool_max_conns=%d", way.url, connections)))
+	}
+	cases := []struct {
+		name            string
+		nodes, projects int
+	}{
+		{"1 node", 1, 64},
+		{"3 nodes", 3, 64},
+		{"3 nodes, one project", 3, 1},
+		{"3 nodes, one project in 4 accounts", 3, 4}, // which is as 4 projects
+	}
+	model, real := make([]float64, len(cases)), make([]float64, len(cases))
+	for i, c := range cases {
+		m := Model{Nodes: c.nodes, Clients: 2 * connections, Connections: connections, RoundTrip: trip, Statement: 50 * time.Microsecond,
+			Processors: 2, Flush: time.Millisecond, Projects: c.projects, Accounts: 1, Life: create}
+		model[i] = m.Run(20 * time.Second).Steps
+		measure(t, nodes, m, fmt.Sprintf("warm%d", i)) // accounts, connections, prepared statements
+		real[i] = measure(t, nodes, m, fmt.Sprintf("warm%d", i)+"-again")
+		t.Logf("%-36s model %6.1f/s, measured %6.1f/s, off by %+.0f %%", c.name, model[i], real[i], 100*(model[i]/real[i]-1))
+	}
+	for i := range cases[1:] {
+		was, is := model[i+1]/model[0], real[i+1]/real[0]
+		if is > 1.6*was || was > 1.6*is || (was > 1.3) != (is > 1.3) {
+			t.Errorf("%s do %.2f times as much as one in the model, %.2f times measured", cases[i+1].name, was, is)
+		}
+	}
+}
+
+// TestFlush measures what the model is given: how long a flush of this machine's disk
+// takes, and what one project, and many, can do with it.
+func TestFlush(t *testing.T) {
+	if !*fsync {
+		t.Log("not measured without -fsync: it depends on the disk alone")
+		return
+	}
+	server := postgres.Start(t, "fsync=on")
+	_, url := open(t, server)
+	node := []*meta.Store{openNode(t, url)}
+	for _, c := range []struct {
+		name              string
+		clients, projects int
+	}{{"one client", 1, 1}, {"16 clients, one project", 16, 1}, {"16 clients, 4 projects", 16, 4}, {"16 clients, 16 projects", 16, 16}} {
+		m := Model{Nodes: 1, Clients: c.clients, Projects: c.projects}
+		measure(t, node, m, c.name+"-warm")
+		t.Logf("%-24s %6.0f/s", c.name, measure(t, node, m, c.name))
+	}
+}
+
+// table is of what docs/scaling.md assumes: a database of 16 processors half a
+// millisecond away, whose log takes a millisecond to flush; Uploads of four Parts, each
+// of which takes half a second to send and keep.
+func table(nodes, projects, accounts int) Result {
+	m := Model{Nodes: nodes, Clients: 64, Connections: 16, RoundTrip: 500 * time.Microsecond, Statement: 60 * time.Microsecond,
+		Processors: 16, Flush: time.Millisecond, Projects: projects, Accounts: accounts, Life: UploadLife(4, 500*time.Millisecond)}
+	return m.Run(5 * time.Second)
+}
+
+// From 3 nodes to 1,000: more nodes do more until the database's processors, or a
+// project's row, are what all wait for; from there on they do no less.
+func TestTable(t *testing.T) {
+	const many = 5000
+	t.Logf("%6s | %32s | %32s | %32s", "nodes", "many projects", "one project", "one project in 16 accounts")
+	var last [3]float64
+	for _, nodes := range []int{3, 10, 30, 100, 300, 1000} {
+		line := fmt.Sprintf("%6d", nodes)
+		for i, c := range []struct{ projects, accounts int }{{many, 1}, {1, 1}, {1, 16}} {
+			r := table(nodes, c.projects, c.accounts)
+			line += fmt.Sprintf(" | %6.0f/s %8v %3.0f %% busy", r.Lives, r.Took.Round(10*time.Millisecond), 100*r.Busy)
+			if r.Lives < 0.9*last[i] || r.Busy > 1.001 {
+				t.Errorf("%d nodes do %.0f a second, fewer %.0f; busy %.2f", nodes, r.Lives, last[i], r.Busy)
+			}
+			last[i] = r.Lives
+		}
+		t.Log(line)
+	}
+	if last[1] > last[2] || last[2] > last[0] {
+		t.Errorf("one project does %.0f, in 16 accounts %.0f, many projects %.0f", last[1], last[2], last[0])
+	}
+}
