@@ -1,6 +1,6 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup hostile transfer page soak parsers fuzz
+.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup hostile transfer page soak parsers fuzz bench
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
@@ -102,3 +102,8 @@ fuzz: ## each parser for $(fuzztime), guided by coverage
 		go test -run '^$$' -fuzz "^Fuzz$$f$$" -fuzztime $(fuzztime) ./internal/formdata || exit; done
 	for f in JSON Range Digest Framing Credentials List Disposition ID; do \
 		go test -run '^$$' -fuzz "^Fuzz$$f$$" -fuzztime $(fuzztime) ./internal/server || exit; done
+
+bench: tools ## the table of BENCHMARKS.md, on an idle machine; or only rows=parts,download,…; or scale=quick
+	scripts/bench-tools
+	$(campaign) ./test/bench -args -scale=$(or $(scale),full) -peers=$(CURDIR)/.cache/bench \
+		$(if $(rows)$(scale),-rows=$(rows),-write=$(CURDIR)/BENCHMARKS.md)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -131,7 +133,7 @@ func (b *backup) take(env *environment, src *stores) (done uploads.Copied, err e
 		return done, err
 	}
 	defer records.Close()
-	copier := uploads.Copier{Meta: records, From: src.blobs, To: b.blobs,
+	copier := uploads.Copier{Meta: records, From: src.blobs, To: besideRecords{b.blobs, records},
 		Report: func(fault string) { fmt.Fprintln(env.stdout, fault) }}
 	if done, err = copier.Copy(env.ctx); err != nil {
 		return done, fmt.Errorf("copying the bytes: %w", err)
@@ -163,6 +165,31 @@ func (b *backup) prune(ctx context.Context, records *meta.Store) error {
 	}
 	_, err := b.blobs.Delete(ctx, old)
 	return err
+}
+
+// besideRecords is the blobs of a back-up whose records are there. What those hold of
+// small blobs is read once, and so verified, and not stored again.
+type besideRecords struct {
+	*blob.Disk
+	records *meta.Store
+}
+
+func (b besideRecords) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if _, err := b.records.SmallSize(ctx, key); err == nil {
+		return io.Copy(io.Discard, r)
+	}
+	return b.Disk.Put(ctx, key, r)
+}
+
+func (b besideRecords) Delete(ctx context.Context, keys []string) ([]string, error) {
+	files := slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		_, err := b.records.SmallSize(ctx, key)
+		return err == nil
+	})
+	if _, err := b.Disk.Delete(ctx, files); err != nil {
+		return nil, err
+	}
+	return keys, nil
 }
 
 func (b *backup) Close() error { return errors.Join(b.blobs.Close(), b.lock.Close()) }

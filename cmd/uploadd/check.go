@@ -26,7 +26,7 @@ func (c *checkCmd) Run(env *environment) error {
 		Keys:     st.keys(),
 		ReadData: c.ReadData,
 		Report:   func(fault string) { fmt.Fprintln(env.stdout, fault) },
-		Now:      time.Now().Unix(),
+		Now:      st.now().Unix(),
 	}
 	s, err := checker.Check(env.ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (c *gcCmd) Run(env *environment) error {
 	defer st.Close()
 	var blobs, due int
 	var bytes uint64
-	now := time.Now().Unix()
+	now := st.now().Unix()
 	for after := ""; ; {
 		entries, err := st.meta.Bin(env.ctx, after, 1000)
 		if err != nil {
@@ -93,7 +93,7 @@ func (c *gcCmd) clean(env *environment) error {
 		return err
 	}
 	defer st.Close()
-	n, err := uploads.New(uploads.Config{Meta: st.meta, Blobs: st.blobs, Hold: st.mayDelete, Wall: st.meta.Wall()}).Clean(env.ctx)
+	n, err := uploads.New(uploads.Config{Meta: st.meta, Blobs: st.blobs, Settle: st.settle, Hold: st.mayDelete, Wall: st.meta.Wall()}).Clean(env.ctx)
 	fmt.Fprintf(env.stdout, "%d entries removed from the bin\n", n)
 	return err
 }

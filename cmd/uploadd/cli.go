@@ -17,6 +17,7 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Check that every File is whole and nothing is left over. Exits 1 and lists what is wrong if not. Safe beside a running server."`
 	Gc       gcCmd       `cmd:"" help:"Show the bytes that wait to be removed, and with --now remove those that are due. Safe beside a running server."`
 	Backup   backupCmd   `cmd:"" help:"Copy everything into another directory, which a server can be run on. Safe beside a running server."`
+	Migrate  migrateCmd  `cmd:"" help:"Move everything to other stores, beside a running server: from a directory to PostgreSQL and S3, for example, or back. Exits 1 if a server cannot be started there yet."`
 	Keys     keysCmd     `cmd:"" help:"Make, list and revoke the keys that let callers in."`
 	Projects projectsCmd `cmd:"" help:"Show what projects hold, and set what they may."`
 	Audit    auditCmd    `cmd:"" help:"List who made and revoked keys, changed limits, and deleted Files."`

@@ -42,7 +42,7 @@ func (c *createKeyCmd) Run(env *environment) error {
 		return err
 	}
 	defer st.Close()
-	now := time.Now()
+	now := st.now()
 	k := &access.Key{Project: c.Project, Name: c.Name, Scopes: c.Scope, CreatedAt: now.Unix()}
 	if c.Expires != 0 {
 		k.ExpiresAt = now.Add(time.Duration(c.Expires)).Unix()
@@ -85,7 +85,7 @@ func (c *listKeysCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := st.now()
 	return table(env.stdout, c.JSON, keys, "ID\tPROJECT\tSCOPES\tSTATUS\tCREATED\tEXPIRES\tNAME",
 		func(k *access.Key) any {
 			return keyLine{k.ID, k.Project, k.Name, k.Scopes.String(), k.Status(now.Unix()), k.CreatedAt, k.ExpiresAt}
@@ -113,7 +113,7 @@ func (c *revokeKeyCmd) Run(env *environment) error {
 	}
 	defer st.Close()
 	id := access.IDOf(c.ID)
-	err = st.meta.RevokeKey(env.ctx, id, time.Now().Unix())
+	err = st.meta.RevokeKey(env.ctx, id, st.now().Unix())
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no key '%.40s': see uploadd keys list", access.Redact(id))
 	}

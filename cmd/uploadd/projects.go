@@ -67,7 +67,7 @@ func (c *limitCmd) Run(env *environment) error {
 		return err
 	}
 	defer st.Close()
-	return st.meta.SetLimits(env.ctx, c.Project, time.Now().Unix(), c.apply)
+	return st.meta.SetLimits(env.ctx, c.Project, st.now().Unix(), c.apply)
 }
 
 type auditCmd struct {

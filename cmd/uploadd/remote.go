@@ -56,6 +56,15 @@ func (f storeFlags) openShared(ctx context.Context, records func(context.Context
 
 // openBlobs opens what keeps the bytes.
 func (f storeFlags) openBlobs(ctx context.Context, s *stores) (err error) {
+	if isS3(f.Blobs) {
+		s.blobsName = redactURL(f.Blobs)
+		bucket, err := blob.OpenS3(ctx, f.Blobs)
+		if err != nil {
+			return fmt.Errorf("the bucket of blobs: %w", err)
+		}
+		s.blobs, s.settle = bucket, blob.Settle
+		return nil
+	}
 	dir := blobDir(s.dir)
 	if f.Blobs != "" {
 		if dir, err = filepath.Abs(f.Blobs); err != nil {

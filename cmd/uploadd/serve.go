@@ -83,9 +83,16 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		MaxFile:   int64(c.MaxFile),
 		Exclusive: st.lock != nil,
 		Hold:      st.mayDelete,
+		Settle:    st.settle,
+		Remote:    st.disk == nil,
 		Wall:      st.meta.Wall(),
 		Log:       log,
 	})
+	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
+		if err := uploads.Pair(env.ctx, st.meta, st.apart()); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", st, err), listener.Close())
+		}
+	}
 	switch err := svc.Recover(env.ctx); {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, uploads.ErrUnavailable):
 		// What is stored can be read all the same, and perhaps be deleted.
@@ -128,8 +135,11 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 	return nil
 }
 
-// warnUntrusted says so where a flush of the disk promises nothing.
+// warnUntrusted says so where a flush promises nothing.
 func warnUntrusted(log *slog.Logger, st *stores) {
+	for _, doubt := range st.meta.Doubts() {
+		log.Warn("what is acknowledged may be lost", "why", doubt)
+	}
 	var paths []string
 	if st.lock != nil {
 		paths = append(paths, st.dir)

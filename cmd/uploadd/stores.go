@@ -31,8 +31,10 @@ type stores struct {
 	dir   string // the data directory, absolute; it need not exist where all is elsewhere
 	meta  *meta.Store
 	blobs blobStore
-	disk  *blob.Disk // the same as blobs, if they are on one
-	lock  *os.File   // nil when opened beside a server, or when others may use the stores too
+	disk  *blob.Disk // where blobs has its files, if it is on one
+	// settle is how long after a Put was given up its bytes may still appear.
+	settle time.Duration
+	lock   *os.File // nil when opened beside a server, or when others may use the stores too
 
 	// What keeps the records and the bytes, for people to read.
 	metaName, blobsName string
@@ -47,24 +49,36 @@ type blobStore interface {
 // shortly is how long to wait for commands that have the data directory for a moment.
 const shortly = 5 * time.Second
 
+// role is what the stores are opened for.
+type role struct {
+	sqlite, postgres func(ctx context.Context, where string) (*meta.Store, error)
+}
+
+var (
+	asServer = role{meta.OpenSQLite, meta.OpenPostgres}
+	asTarget = role{meta.OpenSQLiteTarget, meta.OpenPostgresTarget}
+)
+
 // open opens the data directory, makes it where it is missing, and locks it: a
 // second server on the same directory is refused.
-func (f storeFlags) open(ctx context.Context) (*stores, error) {
+func (f storeFlags) open(ctx context.Context) (*stores, error) { return f.openAs(ctx, asServer) }
+
+func (f storeFlags) openAs(ctx context.Context, r role) (*stores, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
 	if f.Meta != "" {
-		return f.openShared(ctx, meta.OpenPostgres)
+		return f.openShared(ctx, r.postgres)
 	}
 	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
-		st, err := f.tryOpen(ctx)
+		st, err := f.tryOpen(ctx, r)
 		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) || ctx.Err() != nil {
 			return st, err
 		}
 	}
 }
 
-func (f storeFlags) tryOpen(ctx context.Context) (*stores, error) {
+func (f storeFlags) tryOpen(ctx context.Context, r role) (*stores, error) {
 	dir, err := filepath.Abs(f.Data)
 	if err != nil {
 		return nil, err
@@ -76,7 +90,7 @@ func (f storeFlags) tryOpen(ctx context.Context) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := f.openStores(ctx, dir, func(path string) (*meta.Store, error) { return meta.OpenSQLite(ctx, path) })
+	s, err := f.openStores(ctx, dir, func(path string) (*meta.Store, error) { return r.sqlite(ctx, path) })
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -169,7 +183,7 @@ func (f storeFlags) openOrMake(ctx context.Context) (st *stores, err error) {
 		return f.open(ctx)
 	}
 	for end := time.Now().Add(shortly); ; time.Sleep(50 * time.Millisecond) {
-		if st, err = f.tryOpen(ctx); errors.Is(err, syscall.EWOULDBLOCK) {
+		if st, err = f.tryOpen(ctx, asServer); errors.Is(err, syscall.EWOULDBLOCK) {
 			st, err = f.openBeside(ctx, besideServer(ctx))
 		}
 		// Another command may be making the directory just now.
@@ -217,6 +231,9 @@ func (f storeFlags) openStores(ctx context.Context, dir string, records func(pat
 		return nil, errors.Join(fmt.Errorf("the database of records: %w", err), s.blobs.Close())
 	}
 	s.meta = m
+	if s.disk != nil {
+		s.blobs = blob.Tiers{Disk: s.disk, Small: m}
+	}
 	return s, nil
 }
 
@@ -228,12 +245,31 @@ func (s *stores) Close() error {
 	return err
 }
 
+// now is the time by which what is kept here lives and ends: that of the database, if
+// others share it.
+func (s *stores) now() time.Time {
+	if wall := s.meta.Wall(); wall != nil {
+		return wall()
+	}
+	return time.Now()
+}
+
+// apart is what keeps the blobs that are not with the records.
+func (s *stores) apart() uploads.Blobs {
+	if s.disk != nil {
+		return s.disk
+	}
+	return s.blobs
+}
+
 // keys lists all blobs, nil where they are not listed.
 func (s *stores) keys() iter.Seq2[string, error] {
-	if s.disk == nil {
-		return nil
+	if l, ok := s.blobs.(interface {
+		Keys() iter.Seq2[string, error]
+	}); ok {
+		return l.Keys()
 	}
-	return s.disk.Keys()
+	return nil
 }
 
 // String says where everything is kept.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"uploadd/api"
 	"uploadd/client"
 	"uploadd/internal/blob"
+	"uploadd/internal/meta"
 	"uploadd/internal/uploads/uploadstest"
 )
 
@@ -135,10 +137,7 @@ func TestServe(t *testing.T) {
 	if code, stdout, _ := invoke(t, "gc", "--now", "--data", data); code != 0 || !strings.Contains(stdout, "removed from the bin") {
 		t.Errorf("gc --now: exit %d, %q", code, stdout)
 	}
-	blobs := uploadstest.Must(filepath.Glob(filepath.Join(data, "blobs", "*", p1)))(t)
-	if err := os.WriteFile(blobs[0], []byte("abd"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	change(t, data, `UPDATE small_blobs SET data = CAST('abd' AS BLOB) WHERE key = $1`, p1)
 	if code, stdout, _ := invoke(t, "check", "--data", data); code != 0 {
 		t.Errorf("check without reading: exit %d, %q", code, stdout)
 	}
@@ -152,11 +151,22 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// change runs a statement that changes one row of the records, behind the server's back.
+func change(t *testing.T, data, statement string, args ...any) {
+	t.Helper()
+	db := uploadstest.Must(sql.Open("sqlite", "file:"+database(data)+"?_pragma=busy_timeout(10000)"))(t)
+	defer db.Close()
+	res := uploadstest.Must(db.Exec(statement, args...))(t)
+	if n, err := res.RowsAffected(); n != 1 || err != nil {
+		t.Fatalf("%s: %d rows changed, %v", statement, n, err)
+	}
+}
+
 func TestExpiryInService(t *testing.T) {
 	data := t.TempDir()
 	p := start(t, data, "--upload-ttl=4s") // whole seconds: a part must fit in, on a slow machine too
-	id := upload(t, p, 3)
-	uploadstest.Must(p.AddPart(t.Context(), id, strings.NewReader("abc")))(t)
+	id := upload(t, p, blob.SmallSize)
+	uploadstest.Must(p.AddPart(t.Context(), id, bytes.NewReader(make([]byte, blob.SmallSize))))(t)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		blobs := uploadstest.Must(filepath.Glob(filepath.Join(data, "blobs", "*", "*")))(t)
 		if len(blobs) == 0 {
@@ -220,7 +230,7 @@ func TestUntrustedDisk(t *testing.T) {
 	var log bytes.Buffer
 	disk := uploadstest.Must(blob.OpenDisk(dir))(t)
 	defer disk.Close()
-	warnUntrusted(newLogger(&log, "text", false), &stores{disk: disk})
+	warnUntrusted(newLogger(&log, "text", false), &stores{disk: disk, meta: &meta.Store{}})
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "tmpfs") {
 		t.Errorf("the log says %q", log.String())
 	}

@@ -135,7 +135,7 @@ func (d *Disk) Open(ctx context.Context, key string, off, n int64) (io.ReadClose
 	}
 	info, err := f.Stat()
 	if err == nil && (!info.Mode().IsRegular() || info.Size() < off+n) {
-		err = fmt.Errorf("blob %s has %d bytes, and %d were to be read from %d: %w", key, info.Size(), n, off, io.ErrUnexpectedEOF)
+		err = short(key, info.Size(), off, n)
 	}
 	if err == nil && off > 0 {
 		_, err = f.Seek(off, io.SeekStart)

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync"
 	"syscall"
-	"unsafe"
 )
 
 // Writes are large, and few: a sender that is slow, or sends little, holds a
@@ -24,14 +22,6 @@ const (
 	// offset and length alike. Both buffers and largeFrom are multiples.
 	sector = 4096
 )
-
-// largeBuffers holds buffers that begin on a sector's border.
-var largeBuffers = sync.Pool{New: func() any {
-	b := make([]byte, largeBuffer+sector)
-	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (sector - 1)
-	b = b[skip : skip+largeBuffer]
-	return &b
-}}
 
 // fill copies r into f until EOF. It asks room before each write: the disk may
 // become full meanwhile. It returns how many bytes there were.
@@ -64,9 +54,9 @@ func fill(ctx context.Context, f *os.File, r io.Reader, room func() error) (tota
 			return total, rerr
 		}
 		if total >= largeFrom && len(buf) == smallBuffer {
-			large := largeBuffers.Get().(*[]byte)
-			defer largeBuffers.Put(large)
-			buf = *large
+			large := getBuffer()
+			defer buffers.Put(large)
+			buf = large.bytes
 			direct = setDirect(f, true) == nil // tmpfs and some others cannot
 		}
 	}

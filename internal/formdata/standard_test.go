@@ -98,10 +98,26 @@ var (
 	formSeed  = flag.Uint64("seed", 1, "of their choice")
 )
 
-// The same with forms put together from the pieces that matter.
+// formPieces are what matters in a form.
+var formPieces = []string{"\r", "\n", "\r\n", "-", "--", "b", "--b", "\r\n--b", "\r\n--b\r\n", "\r\n--b--", "--b--\r\n", " ", "\t", "x", "\x00",
+	"Content-Disposition: form-data; name=a\r\n\r\n", "Content-Disposition: form-data; name=a", "\r\n\r\n", "X: y\r\n", strings.Repeat("z", 300)}
+
+// putTogether makes a form, or something like one, of formPieces.
+func putTogether(rnd *rand.Rand, body *bytes.Buffer) {
+	body.Reset()
+	if rnd.IntN(2) == 0 {
+		body.WriteString("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n")
+	}
+	for range rnd.IntN(12) {
+		body.WriteString(formPieces[rnd.IntN(len(formPieces))])
+	}
+	if rnd.IntN(3) > 0 {
+		body.WriteString("\r\n--b--\r\n")
+	}
+}
+
+// The same with forms that are put together.
 func TestAgainstStandardLibrary(t *testing.T) {
-	pieces := []string{"\r", "\n", "\r\n", "-", "--", "b", "--b", "\r\n--b", "\r\n--b\r\n", "\r\n--b--", "--b--\r\n", " ", "\t", "x", "\x00",
-		"Content-Disposition: form-data; name=a\r\n\r\n", "Content-Disposition: form-data; name=a", "\r\n\r\n", "X: y\r\n", strings.Repeat("z", 300)}
 	rnd := rand.New(rand.NewPCG(*formSeed, 2))
 	n := *formCount
 	if testing.Short() {
@@ -110,16 +126,7 @@ func TestAgainstStandardLibrary(t *testing.T) {
 	taken, begun := 0, time.Now()
 	var body bytes.Buffer
 	for i := range n {
-		body.Reset()
-		if rnd.IntN(2) == 0 {
-			body.WriteString("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n")
-		}
-		for range rnd.IntN(12) {
-			body.WriteString(pieces[rnd.IntN(len(pieces))])
-		}
-		if rnd.IntN(3) > 0 {
-			body.WriteString("\r\n--b--\r\n")
-		}
+		putTogether(rnd, &body)
 		if compare(t, body.String(), sizes[rnd.IntN(len(sizes)-1)]) {
 			taken++
 		}
@@ -129,6 +136,27 @@ func TestAgainstStandardLibrary(t *testing.T) {
 	}
 	if taken < n/20 {
 		t.Errorf("only %d of %d forms were taken: this compares too little", taken, n)
+	}
+}
+
+// However a body comes in, it is the same form: each of them is read in two pieces, cut
+// at every place in turn.
+func TestSplitsAgainstStandardLibrary(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(*formSeed, 4))
+	splits := 0
+	var body bytes.Buffer
+	for splits < *formCount {
+		putTogether(rnd, &body)
+		form, size := body.String(), sizes[rnd.IntN(len(sizes)-1)]
+		taken := compare(t, form, size)
+		whole, _ := read(strings.NewReader(form), "b", size)
+		for cut := range len(form) {
+			parts, err := read(io.MultiReader(strings.NewReader(form[:cut]), strings.NewReader(form[cut:])), "b", size)
+			if (err == nil) != taken || taken && !slices.Equal(parts, whole) {
+				t.Fatalf("%q, cut at %d, buffer %d: %v (-whole +cut):\n%s", form, cut, size, err, cmp.Diff(whole, parts))
+			}
+		}
+		splits += len(form)
 	}
 }
 

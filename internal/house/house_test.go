@@ -24,6 +24,7 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/uploads", "net/http", "the domain does not know how it is asked"},
 	{"uploadd/internal/uploads", "database/sql", "nor how its records are kept"},
 	{"uploadd/internal/uploads", "modernc.org/", "as above"},
+	{"uploadd/internal/uploads", "github.com/jackc/", "as above"},
 	{"uploadd/internal/uploads", "uploadd/internal/access", "what a caller may do is decided before the domain is asked"},
 	{"uploadd/internal/access", "uploadd/internal/server", "who is let in does not depend on the door"},
 	{"uploadd/internal/access", "uploadd/internal/meta", "access defines what store it needs, as the domain does"},
@@ -35,7 +36,6 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/meta", "uploadd/internal/blob", "records and bytes meet in the domain alone"},
 	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},
 	{"uploadd/internal/blob", "uploadd/", "bytes are bytes"},
-	{"uploadd/internal/blob", "net/http", "as above"},
 	{"uploadd/internal/certs", "uploadd/", "certificates know nothing of uploads"},
 }
 
@@ -43,9 +43,33 @@ var rules = []struct{ room, forbidden, why string }{
 // dependency shows in review. ARCHITECTURE.md gives the reason for each direct one.
 var modules = strings.Fields(`
 	github.com/alecthomas/kong
+	github.com/aws/aws-sdk-go-v2
+	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream
+	github.com/aws/aws-sdk-go-v2/config
+	github.com/aws/aws-sdk-go-v2/credentials
+	github.com/aws/aws-sdk-go-v2/feature/ec2/imds
+	github.com/aws/aws-sdk-go-v2/internal/configsources
+	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2
+	github.com/aws/aws-sdk-go-v2/internal/v4a
+	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding
+	github.com/aws/aws-sdk-go-v2/service/internal/checksum
+	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url
+	github.com/aws/aws-sdk-go-v2/service/internal/s3shared
+	github.com/aws/aws-sdk-go-v2/service/s3
+	github.com/aws/aws-sdk-go-v2/service/signin
+	github.com/aws/aws-sdk-go-v2/service/sso
+	github.com/aws/aws-sdk-go-v2/service/ssooidc
+	github.com/aws/aws-sdk-go-v2/service/sts
+	github.com/aws/smithy-go
 	github.com/dustin/go-humanize
 	github.com/google/uuid
+	github.com/jackc/pgpassfile
+	github.com/jackc/pgservicefile
+	github.com/jackc/pgx/v5
+	github.com/jackc/puddle/v2
+	github.com/klauspost/cpuid/v2
 	github.com/mfridman/interpolate
+	github.com/minio/crc64nvme
 	github.com/pressly/goose/v3
 	github.com/remyoudompheng/bigfft
 	github.com/sethvargo/go-retry

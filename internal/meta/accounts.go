@@ -72,7 +72,11 @@ func (c charge) account(ctx context.Context, q querier, t accounts, id string) e
 		if err != nil {
 			return fmt.Errorf("charging %s %s: %w", t.kind, id, err)
 		}
-		return &uploads.QuotaError{Account: *a, Of: a.Exceeded(c.bytes+c.reserved, c.files, c.uploads)}
+		of := a.Exceeded(c.bytes+c.reserved, c.files, c.uploads)
+		if of == "" {
+			continue // another node has made it, or room in it, in between
+		}
+		return &uploads.QuotaError{Account: *a, Of: of}
 	}
 }
 

@@ -189,7 +189,8 @@ func (s *Store) Bin(ctx context.Context, after string, limit int) ([]uploads.Bin
 }
 
 func (s *Store) Known(ctx context.Context, key string) (bool, error) {
-	return s.found(ctx, `SELECT 1 FROM bin WHERE key = $1 UNION ALL SELECT 1 FROM parts WHERE id = $1`, key)
+	return s.found(ctx, `SELECT 1 FROM bin WHERE key = $1 UNION ALL SELECT 1 FROM parts WHERE id = $1
+		UNION ALL SELECT 1 FROM marker WHERE key = $1 UNION ALL SELECT 1 FROM arrivals WHERE key = $1`, key)
 }
 
 func (s *Store) AllParts(ctx context.Context, after int64, limit int) ([]uploads.Part, error) {

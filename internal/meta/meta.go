@@ -16,9 +16,12 @@ import (
 type Store struct {
 	read  reader
 	write writer
+	bulk  func(ctx context.Context, write bool) (bulk, error)
 	ping  func(context.Context) error
-	wall  func() time.Time // nil: the clock of this machine
 	close func() error
+
+	wall   func() time.Time // nil: the clock of this machine
+	doubts []string
 }
 
 var _ uploads.Meta = (*Store)(nil)
@@ -65,6 +68,9 @@ func (s *Store) Close() error { return s.close() }
 // Wall is the clock that all who use the database have in common, nil if that is the
 // one of this machine.
 func (s *Store) Wall() func() time.Time { return s.wall }
+
+// Doubts says why what is acknowledged may be lost all the same; nothing as a rule.
+func (s *Store) Doubts() []string { return s.doubts }
 
 // change runs one statement that must change exactly one row, and returns
 // otherwise when it does not.

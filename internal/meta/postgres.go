@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -32,18 +33,29 @@ const (
 
 // OpenPostgres opens the database at url, as the libraries of PostgreSQL write it,
 // and brings its schema up to date. Any number of processes may use it at once. A
-// database of a later version is used if that version lets this program.
+// database of a later version is used if that version lets this program, and one that a
+// migration has not brought all records to is refused.
 func OpenPostgres(ctx context.Context, url string) (*Store, error) {
+	s, err := OpenPostgresTarget(ctx, url)
+	return adopted(ctx, s, err)
+}
+
+// OpenPostgresTarget is OpenPostgres for a migration.
+func OpenPostgresTarget(ctx context.Context, url string) (*Store, error) {
 	return openPostgres(ctx, url, migratePostgres)
 }
 
 // OpenPostgresReadOnly opens the database for reading. Writes fail.
 func OpenPostgresReadOnly(ctx context.Context, url string) (*Store, error) {
 	s, err := openPostgres(ctx, url, verifyPostgresVersion)
-	if err == nil {
-		s.write = refuser{}
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s.write = refuser{}
+	if _, err := s.completed(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 func openPostgres(ctx context.Context, url string, prepare func(context.Context, *pgxpool.Pool) error) (*Store, error) {
@@ -65,6 +77,7 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
+	config.BeforeConnect = letCommitsEnd
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -74,12 +87,15 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 		return nil, err
 	}
 	d := &database{pool: pool}
-	d.clock, err = newDatabaseClock(ctx, d)
+	doubts, err := verifyPostgresDurable(ctx, pool)
+	if err == nil {
+		d.clock, err = newDatabaseClock(ctx, d)
+	}
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, ping: pool.Ping, wall: d.clock.Now, close: func() error {
+	return &Store{read: d, write: d, bulk: d.begin, ping: pool.Ping, wall: d.clock.Now, doubts: doubts, close: func() error {
 		d.clock.stop()
 		pool.Close()
 		return nil
@@ -132,7 +148,7 @@ func (d *database) transact(ctx context.Context, do func(querier) error) (sure b
 		_ = tx.Rollback(ctx)
 		return true, err
 	}
-	err = tx.Commit(ctx)
+	err = commit(ctx, conn, tx)
 	return code(err) == serializationFailure || code(err) == deadlockDetected || errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
@@ -197,7 +213,7 @@ func (d *database) query(ctx context.Context, query string, args ...any) (result
 		}
 		rows, err := conn.Query(ctx, query, args...)
 		if err == nil {
-			r = &peeked{Rows: rows, first: rows.Next(), done: func() { conn.Release(); cancel() }}
+			r = &peeked{Rows: rows, first: rows.Next(), conn: conn, done: func() { conn.Release(); cancel() }}
 			err = rows.Err()
 		}
 		if err != nil {
@@ -208,16 +224,36 @@ func (d *database) query(ctx context.Context, query string, args ...any) (result
 	})
 	if err != nil {
 		cancel()
+		if code(err) == noSuchCharacter {
+			return nothing{}, nil // no record has a text that none can have
+		}
 		return nil, err
 	}
 	return r, nil
 }
 
+// nothing is a result without rows.
+type nothing struct{}
+
+func (nothing) Next() bool        { return false }
+func (nothing) Scan(...any) error { return io.EOF }
+func (nothing) Err() error        { return nil }
+func (nothing) Close()            {}
+
 // peeked is rows of which the first has been asked for.
 type peeked struct {
 	pgx.Rows
 	first, begun bool
+	conn         *pgxpool.Conn
 	done         func()
+}
+
+func (r *peeked) Err() error {
+	err := r.Rows.Err()
+	if err != nil {
+		err = lost(context.Background(), r.conn, err)
+	}
+	return err
 }
 
 func (r *peeked) Next() bool {

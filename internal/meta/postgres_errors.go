@@ -22,6 +22,7 @@ const (
 	lockNotAvailable     = "55P03"
 	queryCanceled        = "57014"
 	undefinedTable       = "42P01"
+	noSuchCharacter      = "22021"
 )
 
 // code is that of an error that the database itself gave, "" for others.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,6 +17,10 @@ import (
 
 //go:embed postgres/*.sql
 var postgresSchema embed.FS
+
+// lockTime is how long a change of the schema waits for those that use what it changes,
+// and others wait behind it, before it gives up and is begun again.
+const lockTime = 2 * time.Second
 
 // schemaVersion is the version that this program brings.
 func schemaVersion(schema fs.FS, dir string) (int64, error) {
@@ -71,7 +76,9 @@ func migratePostgres(ctx context.Context, pool *pgxpool.Pool) error {
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDBFromPool(pool)
+	config := pool.Config().ConnConfig
+	config.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTime.Milliseconds(), 10)
+	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	p, err := goose.NewProvider(goose.DialectPostgres, db, steps, goose.WithLocker(locker))
 	if err != nil {

@@ -18,7 +18,11 @@ func OpenSQLiteReadOnly(path string) (*Store, error) {
 	if err := verifyVersion(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
-	return &Store{read: &statements{prepare: db.PrepareContext}, write: refuser{}, ping: db.PingContext, close: db.Close}, nil
+	s := &Store{read: &statements{prepare: db.PrepareContext}, write: refuser{}, bulk: beginSQLite(db), ping: db.PingContext, close: db.Close}
+	if _, err := s.completed(context.Background()); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+	}
+	return s, nil
 }
 
 var (

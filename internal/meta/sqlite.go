@@ -22,9 +22,16 @@ import (
 var sqliteSchema embed.FS
 
 // OpenSQLite opens the database file at path, makes it if it does not exist,
-// and brings its schema up to date. A database of a later version is refused.
+// and brings its schema up to date. A database of a later version is refused, and one
+// that a migration has not brought all records to.
 // The caller holds the lock on the directory.
 func OpenSQLite(ctx context.Context, path string) (*Store, error) {
+	s, err := OpenSQLiteTarget(ctx, path)
+	return adopted(ctx, s, err)
+}
+
+// OpenSQLiteTarget is OpenSQLite for a migration.
+func OpenSQLiteTarget(ctx context.Context, path string) (*Store, error) {
 	b := newBallast(path)
 	s, err := openForWriting(ctx, path, b)
 	if lacksRoom(err) { // opening makes files too
@@ -37,7 +44,8 @@ func OpenSQLite(ctx context.Context, path string) (*Store, error) {
 func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error) {
 	// WAL with synchronous=FULL is what survives a loss of power: with NORMAL
 	// the last commits are lost, with a rollback journal (unless EXTRA) the last one.
-	db, err := openSQLite(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)")
+	// A database that this makes can give back the space of small blobs.
+	db, err := openSQLite(path, giveBack, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)")
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +73,7 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 	return &Store{
 		read:  &statements{prepare: db.PrepareContext},
 		write: w,
+		bulk:  beginSQLite(db),
 		ping:  db.PingContext,
 		close: func() error {
 			w.stop()

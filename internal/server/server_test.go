@@ -27,13 +27,22 @@ type testServer struct {
 	svc     *uploads.Service
 }
 
-func newServer(t *testing.T) *testServer {
+func newServer(t testing.TB) *testServer {
 	t.Helper()
 	return newServerOn(t, t.TempDir(), uploads.Config{})
 }
 
 // newServerOn keeps the data in dir. Its stores are added to c.
-func newServerOn(t *testing.T, dir string, c uploads.Config) *testServer {
+func newServerOn(t testing.TB, dir string, c uploads.Config) *testServer {
+	t.Helper()
+	h, svc := newHandler(t, dir, c)
+	// Every answer to every test here is held against the description.
+	s := start(t, wiretest.Checked(t, h))
+	return &testServer{url: s.URL + "/v1", address: s.Listener.Addr().String(), svc: svc}
+}
+
+// newHandler is what newServerOn serves.
+func newHandler(t testing.TB, dir string, c uploads.Config) (http.Handler, *uploads.Service) {
 	t.Helper()
 	m := uploadstest.Must(meta.OpenSQLite(context.Background(), filepath.Join(dir, "uploadd.db")))(t)
 	t.Cleanup(func() { m.Close() })
@@ -41,7 +50,7 @@ func newServerOn(t *testing.T, dir string, c uploads.Config) *testServer {
 	t.Cleanup(func() { b.Close() })
 	c.Meta, c.Blobs = m, b
 	svc := uploads.New(c)
-	h := server.New(server.Config{
+	return server.New(server.Config{
 		Authenticate: func(_ context.Context, c server.Credentials) (server.Caller, error) {
 			if strings.HasPrefix(c.Key, "wrong") {
 				return server.Caller{}, api.Errorf(api.ErrUnauthorized, "", "Incorrect API key provided.").WithCode(api.CodeInvalidKey)
@@ -49,14 +58,11 @@ func newServerOn(t *testing.T, dir string, c uploads.Config) *testServer {
 			return server.Caller{API: svc.For(c.Key), Project: c.Key}, nil
 		},
 		Ready: svc.Ready,
-	})
-	// Every answer to every test here is held against the description.
-	s := start(t, wiretest.Checked(t, h))
-	return &testServer{url: s.URL + "/v1", address: s.Listener.Addr().String(), svc: svc}
+	}), svc
 }
 
 // start serves h as the program does.
-func start(t *testing.T, h http.Handler) *httptest.Server {
+func start(t testing.TB, h http.Handler) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	s.Config = server.NewHTTPServer(h, slog.New(slog.DiscardHandler))

@@ -63,7 +63,7 @@ func (c *Checker) parts(ctx context.Context, s *Summary) error {
 			after = p.Seq
 			s.Parts++
 			s.Bytes += p.Bytes
-			if wrong := c.blob(ctx, p); wrong != nil {
+			if wrong := verifyBlob(ctx, c.Blobs, p, c.ReadData); wrong != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -91,9 +91,9 @@ func belongsTo(p *Part) string {
 	return " of " + p.UploadID
 }
 
-// blob says what is wrong with the blob of p, nil for nothing.
-func (c *Checker) blob(ctx context.Context, p *Part) error {
-	n, err := c.Blobs.Size(ctx, p.ID)
+// verifyBlob says what is wrong with the blob of p, nil for nothing. With read it is read.
+func verifyBlob(ctx context.Context, blobs Blobs, p *Part, read bool) error {
+	n, err := blobs.Size(ctx, p.ID)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("its bytes are missing")
 	}
@@ -103,19 +103,19 @@ func (c *Checker) blob(ctx context.Context, p *Part) error {
 	if n != p.stored() {
 		return fmt.Errorf("%d bytes are stored, and the record says %d", n, p.stored())
 	}
-	if !c.ReadData {
+	if !read {
 		return nil
 	}
-	r, err := c.Blobs.Open(ctx, p.ID, 0, p.Bytes)
+	r, err := blobs.Open(ctx, p.ID, 0, p.Bytes)
 	if err != nil {
 		return err
 	}
-	var read blockSums
-	_, err = io.CopyBuffer(&read, io.LimitReader(r, p.Bytes), make([]byte, blockSize))
+	var sum blockSums
+	_, err = io.CopyBuffer(&sum, io.LimitReader(r, p.Bytes), make([]byte, blockSize))
 	if err = errors.Join(err, r.Close()); err != nil {
 		return err
 	}
-	sums, whole := read.done()
+	sums, whole := sum.done()
 	if whole != p.CRC32C {
 		return fmt.Errorf("its bytes have checksum %08x, and the record says %08x", whole, p.CRC32C)
 	}

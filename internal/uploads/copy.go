@@ -52,27 +52,35 @@ func (c *Copier) Copy(ctx context.Context) (done Copied, err error) {
 	}
 }
 
-// part copies one blob, and verifies it on the way. What is wrong with the blob is
-// no reason to stop; what is wrong with the copy is.
+// part copies one blob in the place of what an interrupted copy left.
 func (c *Copier) part(ctx context.Context, p *Part) (unreadable, err error) {
-	// What an interrupted copy left.
 	if _, err := c.To.Delete(ctx, []string{p.ID}); err != nil {
 		return nil, err
 	}
-	r, err := openPart(ctx, c.From, p, 0)
-	if err != nil {
-		return err, ctx.Err()
-	}
-	defer r.Close()
-	src := &source{r: io.MultiReader(io.LimitReader(r, p.Bytes), io.LimitReader(zeros{}, p.Padding)), left: p.stored()}
-	n, err := c.To.Put(ctx, p.ID, src)
-	if err != nil && src.err != nil {
-		return src.err, ctx.Err()
-	}
-	if err == nil && n != p.stored() {
+	n, unreadable, err := copyPart(ctx, c.From, c.To, p, p.Padding)
+	if err == nil && unreadable == nil && n != p.stored() {
 		err = fmt.Errorf("the copy of part %s has %d bytes, want %d", p.ID, n, p.stored())
 	}
-	return nil, err
+	return unreadable, err
+}
+
+// copyPart copies one blob, verifies it on the way, and returns how long the copy is.
+// What is wrong with the blob is no reason to stop; what is wrong with the copy is.
+func copyPart(ctx context.Context, from, to Blobs, p *Part, padding int64) (size int64, unreadable, err error) {
+	r, err := openPart(ctx, from, p, 0)
+	if err != nil {
+		return 0, err, ctx.Err()
+	}
+	defer r.Close()
+	src := &source{r: io.MultiReader(io.LimitReader(r, p.Bytes), io.LimitReader(zeros{}, padding)), left: p.Bytes + padding}
+	size, err = to.Put(ctx, p.ID, src)
+	if err != nil && src.err != nil {
+		return 0, src.err, ctx.Err()
+	}
+	if err == nil && size < p.Bytes {
+		err = fmt.Errorf("the copy of part %s has %d bytes, want %d", p.ID, size, p.Bytes)
+	}
+	return size, nil, err
 }
 
 // source knows its length, and remembers that reading failed.

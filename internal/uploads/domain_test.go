@@ -15,8 +15,12 @@ import (
 )
 
 func TestDomain(t *testing.T) {
-	w := newWorld(t)
-	uploadstest.TestAPI(t, func(t *testing.T) api.API { return w.svc.For(t.Name()) })
+	for name, open := range pairs(t) {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			uploadstest.TestAPI(t, func(t *testing.T) api.API { return w.svc.For(t.Name()) })
+		})
+	}
 }
 
 func TestUploadExpires(t *testing.T) {

@@ -82,6 +82,9 @@ func (t *tenant) GetFile(ctx context.Context, id string) (*api.File, error) {
 }
 
 func (t *tenant) DeleteFile(ctx context.Context, id string) (*api.DeletedFile, error) {
+	if !fileID.MatchString(id) {
+		return nil, noFile(id)
+	}
 	now := t.now()
 	err := t.Meta.DeleteFile(ctx, t.caller, id, now, t.due(now))
 	if errors.Is(err, ErrConflict) {
@@ -121,6 +124,9 @@ func (t *tenant) OpenFile(ctx context.Context, id string) (api.Content, error) {
 
 // findFile looks a File up, and says ErrNotFound as OpenAI does.
 func (t *tenant) findFile(ctx context.Context, id string) (*File, error) {
+	if !fileID.MatchString(id) {
+		return nil, noFile(id)
+	}
 	f, err := t.Meta.File(ctx, t.caller.Project, id, t.now())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, noFile(id)

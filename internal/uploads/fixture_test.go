@@ -99,8 +99,8 @@ func (w *world) holdsExactly(what string) {
 	}
 }
 
-// listDisk lists the disk.
-func (w *world) listDisk() (blobs []string) {
+// listBlobs lists what is stored.
+func (w *world) listBlobs() (blobs []string) {
 	w.t.Helper()
 	for key, err := range w.blobs.Keys() {
 		fatal(w.t, err)

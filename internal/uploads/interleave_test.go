@@ -304,7 +304,7 @@ func (r *rig) forget() {
 	if r.tried%100 == 0 {
 		r.pass(31 * 24 * time.Hour)
 		r.clean()
-		if blobs := r.listDisk(); len(blobs) != 0 {
+		if blobs := r.listBlobs(); len(blobs) != 0 {
 			r.t.Fatalf("blobs of earlier schedules are left: %v", blobs)
 		}
 	}

@@ -75,11 +75,11 @@ func (s *Service) emptyBin(ctx context.Context, now int64) (deleted int, err err
 		}
 		defer release()
 	}
-	again := now
-	if !s.Exclusive {
-		again += int64(doomedFor / time.Second)
-	}
 	for {
+		again := now
+		if !s.Exclusive { // from now on: the batches before may have taken long
+			again = s.now() + int64(doomedFor/time.Second)
+		}
 		keys, err := s.Meta.Doom(ctx, now, again, janitorBatch)
 		if err != nil || len(keys) == 0 {
 			return deleted, err

@@ -22,19 +22,29 @@ import (
 
 var (
 	sequenceCount = flag.Int("sequences", 300, "random sequences of operations")
+	pairSequences = flag.Int("pair-sequences", 10, "random sequences on each pair of stores")
 	sequenceSteps = flag.Int("steps", 50, "operations in each of them")
 )
 
 // Whatever is asked in whatever order, between crashes, at whatever time: the
 // domain answers as the model does.
-func TestSequences(t *testing.T) {
+func TestSequences(t *testing.T) { playAll(t, newWorld, *sequenceCount) }
+
+// So it does on every pair of stores. The operations are the same on all.
+func TestSequencesOnPairs(t *testing.T) {
+	for name, open := range pairs(t) {
+		t.Run(name, func(t *testing.T) { playAll(t, open, *pairSequences) })
+	}
+}
+
+func playAll(t *testing.T, open func(testing.TB) *world, count int) {
 	var steps atomic.Int64
 	work := make(chan uint64)
 	t.Run("worlds", func(t *testing.T) {
 		for i := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t)
+				w := open(t)
 				for n := range work {
 					steps.Add(int64(play(w, n)))
 				}
@@ -42,12 +52,12 @@ func TestSequences(t *testing.T) {
 		}
 		go func() {
 			defer close(work)
-			for n := range *sequenceCount {
+			for n := range count {
 				work <- uint64(n)
 			}
 		}()
 	})
-	t.Logf("%d sequences of %d operations in all; seed %d", *sequenceCount, steps.Load(), *seed)
+	t.Logf("%d sequences of %d operations in all; seed %d", count, steps.Load(), *seed)
 }
 
 // player asks a project and its model the same.

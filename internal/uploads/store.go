@@ -116,7 +116,8 @@ type Meta interface {
 	Bin(ctx context.Context, after string, limit int) ([]BinEntry, error)
 	// Miscounted returns the accounts that do not say what the records say.
 	Miscounted(ctx context.Context) ([]Account, error)
-	// Known says whether a key is in the bin or that of a Part.
+	// Known says whether a key is in the bin, that of a Part, the marker, or that of a
+	// blob which a migration brings.
 	Known(ctx context.Context, key string) (bool, error)
 
 	// Ping says whether the store answers.

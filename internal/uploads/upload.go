@@ -109,9 +109,12 @@ func (t *tenant) CancelUpload(ctx context.Context, id string) (*api.Upload, erro
 
 // findUpload looks an Upload up, and says ErrNotFound in the caller's terms.
 func (t *tenant) findUpload(ctx context.Context, id string) (*Upload, error) {
+	if !uploadID.MatchString(id) {
+		return nil, noUpload(id)
+	}
 	u, err := t.Meta.Upload(ctx, t.caller.Project, id)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && t.caller.OwnUploads && u.Key != t.caller.Key {
-		return nil, api.Errorf(api.ErrNotFound, "upload_id", "No such Upload object: %s", clip(id))
+		return nil, noUpload(id)
 	}
 	if now := t.now(); err == nil && overdue(u, now) {
 		if err := t.expire(ctx, now); err != nil {
@@ -120,6 +123,10 @@ func (t *tenant) findUpload(ctx context.Context, id string) (*Upload, error) {
 		u, err = t.Meta.Upload(ctx, t.caller.Project, id)
 	}
 	return u, storeError(err)
+}
+
+func noUpload(id string) error {
+	return api.Errorf(api.ErrNotFound, "upload_id", "No such Upload object: %s", clip(id))
 }
 
 // overdue says whether u has expired, and its record does not say so yet.

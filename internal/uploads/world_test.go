@@ -2,6 +2,8 @@ package uploads_test
 
 import (
 	"database/sql"
+	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,36 +13,112 @@ import (
 
 	"uploadd/api"
 	"uploadd/internal/blob"
+	"uploadd/internal/blob/s3test"
 	"uploadd/internal/meta"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
+	"uploadd/test/postgres"
 )
 
-// world is a Service on SQLite and a disk of the test's own, with a clock that
-// the test sets.
+// world is a Service on stores of the test's own, with a clock that the test sets.
 type world struct {
-	t     testing.TB
-	dir   string
-	clock atomic.Int64  // Unix seconds
-	lease time.Duration // 0 is the default
-	meta  *meta.Store
-	blobs *blob.Disk
-	svc   *uploads.Service
-	list  func() []string // the blobs that are stored
-	api   api.API
+	t      testing.TB
+	dir    string
+	shared bool          // others may use the stores too
+	remote bool          // each look at a blob is a request
+	clock  atomic.Int64  // Unix seconds
+	lease  time.Duration // 0 is the default
+	meta   *meta.Store
+	blobs  blobStore
+	svc    *uploads.Service
+	list   func() []string // the blobs that are stored
+	api    api.API
 }
 
+// blobStore is a store of blobs that can be listed.
+type blobStore interface {
+	uploads.Blobs
+	Keys() iter.Seq2[string, error]
+	Close() error
+}
+
+// newWorld is one of SQLite and a disk.
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOn(t, sqlite, disk)
+}
+
+// newWorldOn opens the stores that records and blobs set.
+func newWorldOn(t testing.TB, records, blobs func(*world)) *world {
+	t.Helper()
 	w := &world{t: t, dir: fastDir(t)}
-	w.list = w.listDisk
+	w.list = w.listBlobs
 	w.clock.Store(1_800_000_000)
-	w.meta = uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(w.dir, "uploadd.db")))(t)
+	records(w)
 	t.Cleanup(func() { w.meta.Close() })
-	w.blobs = uploadstest.Must(blob.OpenDisk(filepath.Join(w.dir, "blobs")))(t)
+	blobs(w)
 	t.Cleanup(func() { w.blobs.Close() })
 	w.start()
 	return w
+}
+
+func sqlite(w *world) {
+	w.meta = uploadstest.Must(meta.OpenSQLite(w.t.Context(), filepath.Join(w.dir, "uploadd.db")))(w.t)
+}
+
+func disk(w *world) {
+	w.blobs = uploadstest.Must(blob.OpenDisk(filepath.Join(w.dir, "blobs")))(w.t)
+}
+
+// onPostgres opens databases of server.
+func onPostgres(server *postgres.Server) func(*world) {
+	return func(w *world) {
+		w.shared = true
+		w.meta = uploadstest.Must(meta.OpenPostgres(w.t.Context(), server.Database()))(w.t)
+	}
+}
+
+// onS3 opens prefixes of the store's bucket.
+func onS3(store *s3test.Store) func(*world) {
+	var made atomic.Int64
+	return func(w *world) {
+		s3test.Credentials()
+		prefix := fmt.Sprint("w", made.Add(1))
+		b := uploadstest.Must(blob.OpenS3(w.t.Context(), store.URL(prefix, "")))(w.t)
+		w.remote = true
+		w.blobs = bucket{b, filepath.Join(store.Dir, s3test.Bucket, prefix)}
+	}
+}
+
+// bucket is listed where the store keeps it: the product lists no buckets.
+type bucket struct {
+	*blob.S3
+	dir string
+}
+
+func (b bucket) Keys() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		objects, err := filepath.Glob(filepath.Join(b.dir, "*", "*"))
+		if err != nil {
+			yield("", err)
+		}
+		for _, path := range objects {
+			if !yield(filepath.Base(path), nil) {
+				return
+			}
+		}
+	}
+}
+
+// pairs are the worlds that must not differ in anything that can be asked.
+func pairs(t *testing.T) map[string]func(testing.TB) *world {
+	postgresql, s3 := onPostgres(postgres.Start(t)), onS3(s3test.Versitygw(t, false))
+	return map[string]func(testing.TB) *world{
+		"SQLite and a disk":       newWorld,
+		"PostgreSQL and a disk":   func(t testing.TB) *world { return newWorldOn(t, postgresql, disk) },
+		"SQLite and a bucket":     func(t testing.TB) *world { return newWorldOn(t, sqlite, s3) },
+		"PostgreSQL and a bucket": func(t testing.TB) *world { return newWorldOn(t, postgresql, s3) },
+	}
 }
 
 // fastDir is a directory in memory where there is one: what these tests ask is
@@ -65,7 +143,7 @@ func (w *world) start() {
 
 // service makes a Service that is yet to recover.
 func (w *world) service(m uploads.Meta, b uploads.Blobs) *uploads.Service {
-	return uploads.New(uploads.Config{Meta: m, Blobs: b, Exclusive: true, Lease: w.lease,
+	return uploads.New(uploads.Config{Meta: m, Blobs: b, Exclusive: !w.shared, Remote: w.remote, Lease: w.lease,
 		Now: func() time.Time { return time.Unix(w.clock.Load(), 0) }})
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"uploadd/api"
+	"uploadd/internal/blob"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/ledger"
 	"uploadd/test/program"
@@ -126,12 +127,13 @@ func TestCheckNamesDamage(t *testing.T) {
 func TestBackupGoesOn(t *testing.T) {
 	s := program.Start(t, program.Options{})
 	for _, text := range []string{"first", "second", "third"} {
-		uploadstest.Must(s.CreateFile(t.Context(), strings.NewReader(text), func() (api.CreateFileRequest, error) {
+		large := strings.NewReader(strings.Repeat(text, blob.SmallSize))
+		uploadstest.Must(s.CreateFile(t.Context(), large, func() (api.CreateFileRequest, error) {
 			return api.CreateFileRequest{Filename: "f", Purpose: "user_data"}, nil
 		}))(t)
 	}
-	blob := program.Stored(t, s.Data)[1]
-	if err := errors.Join(os.Remove(blob), os.Mkdir(blob, 0o700)); err != nil {
+	second := program.Stored(t, s.Data)[1]
+	if err := errors.Join(os.Remove(second), os.Mkdir(second, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	code, out := program.Run(t.Context(), "backup", "--data", s.Data, "--to", t.TempDir())

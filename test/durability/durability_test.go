@@ -50,6 +50,9 @@ func TestOrderOfWrites(t *testing.T) {
 		return api.CreateFileRequest{Filename: "f", Purpose: "batch"}, nil
 	}))(t)
 	uploadstest.Must(s.DeleteFile(t.Context(), done.File.ID))(t)
+	uploadstest.Must(s.CreateFile(t.Context(), strings.NewReader("small"), func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: "f", Purpose: "batch"}, nil
+	}))(t)
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -73,10 +76,13 @@ func TestOrderOfWrites(t *testing.T) {
 		if answers == 3 || answers == 6 { // the part, and the file in one piece
 			blobBeforeRecord(t, before)
 		}
+		if answers == 8 { // the small file
+			smallBeforeRecord(t, before)
+		}
 		from = i + 1
 	}
-	if answers != 7 {
-		t.Errorf("%d answers in the trace, want 7", answers)
+	if answers != 8 {
+		t.Errorf("%d answers in the trace, want 8", answers)
 	}
 }
 
@@ -102,15 +108,29 @@ func blobBeforeRecord(t *testing.T, calls []call) {
 	}
 }
 
+// smallBeforeRecord holds the calls before the answer to a small file to their order:
+// its bytes are in the log, and flushed, before its record is written there.
+func smallBeforeRecord(t *testing.T, calls []call) {
+	t.Helper()
+	if first(calls, func(c call) bool { return c.of(blob) }) >= 0 {
+		t.Error("a small blob is a file")
+	}
+	record := last(calls, func(c call) bool { return c.writes(wal) })
+	bytes := flush(calls, wal)
+	if bytes == nil || bytes.ended > calls[record].begun {
+		t.Errorf("nothing is flushed before the last write of the log at %d", calls[record].begun)
+	}
+}
+
 // The janitor deletes what it has marked, and forgets a key when the deletion
 // cannot be undone any more.
 func TestOrderOfDeletion(t *testing.T) {
 	s, log := traced(t, t.TempDir())
-	u := uploadstest.Must(s.CreateUpload(t.Context(), api.CreateUploadRequest{
-		Filename: "f", Purpose: "batch", Bytes: 3, MimeType: "text/plain"}))(t)
-	// An empty part is stored before it is refused.
-	_, err := s.AddPart(t.Context(), u.ID, strings.NewReader(""))
-	uploadstest.WantError(t, err, api.ErrInvalid, "data")
+	// The bytes are stored before what describes them is refused.
+	_, err := s.CreateFile(t.Context(), bytes.NewReader(uploadstest.Random(1, 100_000)), func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: "f", Purpose: "batch", ExpiresAfter: &api.ExpiresAfter{Anchor: "created_at", Seconds: 1}}, nil
+	})
+	uploadstest.WantError(t, err, api.ErrInvalid, "expires_after.seconds")
 	var calls []call
 	unlinked, forgotten := -1, -1
 	for end := time.Now().Add(time.Minute); forgotten < 0; time.Sleep(100 * time.Millisecond) {

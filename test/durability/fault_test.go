@@ -2,6 +2,7 @@ package durability_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,14 +54,17 @@ func fail(t *testing.T, s *program.Server, calls string, paths []string) (stop f
 func create(t *testing.T, a api.API) string {
 	t.Helper()
 	return uploadstest.Must(a.CreateUpload(t.Context(), api.CreateUploadRequest{
-		Filename: "f", Purpose: "batch", Bytes: 3, MimeType: "text/plain"}))(t).ID
+		Filename: "f", Purpose: "batch", Bytes: partSize, MimeType: "text/plain"}))(t).ID
 }
+
+// partSize makes a part's blob a file of its own, in bytes.
+const partSize = 100_000
 
 // A blob whose flush or close fails is not acknowledged, and the next is.
 func TestBlobFails(t *testing.T) {
 	s := program.Start(t, program.Options{})
 	id := create(t, s)
-	add := func() (*api.Part, error) { return s.AddPart(t.Context(), id, strings.NewReader("abc")) }
+	add := func() (*api.Part, error) { return s.AddPart(t.Context(), id, bytes.NewReader(make([]byte, partSize))) }
 	uploadstest.Must(add())(t) // reserves the keys of those that follow
 	records := uploadstest.Must(meta.OpenSQLiteReadOnly(filepath.Join(s.Data, "uploadd.db")))(t)
 	defer records.Close()

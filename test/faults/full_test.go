@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"uploadd/api"
+	"uploadd/internal/blob"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/ledger"
 	"uploadd/test/program"
@@ -131,6 +132,35 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// A disk that is full of small blobs, all in the database, has room again for large
+// ones once they are gone.
+func TestDiskFullOfSmallBlobs(t *testing.T) {
+	t.Parallel()
+	dir := disks["tmpfs"](t)
+	s := program.Start(t, program.Options{Data: filepath.Join(dir, "data")})
+	a, l := &strict{API: s, t: t}, &ledger.Ledger{}
+	load(t, l, s, 60, 1)
+	bulk := fillByAPI(t, a, blob.SmallSize-1)
+	fillUp(t, dir)
+	verify(t, l, s)
+	cancelAll(t, a, bulk)
+	eventually(t, "the space of what was cancelled", func() error {
+		info, err := os.Stat(filepath.Join(s.Data, "uploadd.db"))
+		if err == nil && info.Size() > 16<<20 {
+			err = fmt.Errorf("the database has %d bytes", info.Size())
+		}
+		return errors.Join(err, usable(t.Context(), a))
+	})
+	large := fillByAPI(t, a, 1<<20)
+	if len(large) < 2 { // 8 MiB each
+		t.Errorf("%d large uploads find room", len(large))
+	}
+	cancelAll(t, a, large)
+	verify(t, l, s)
+	emptied(t, l, s)
+	program.Check(t, s.Data)
+}
+
 // Somebody must be able to delete, so the server starts on a full disk too.
 func TestStartOnFullDisk(t *testing.T) {
 	t.Parallel()
@@ -179,7 +209,7 @@ func TestInodesExhausted(t *testing.T) {
 			s := program.Start(t, o)
 			a, l := &strict{API: s, t: t}, &ledger.Ledger{}
 			load(t, l, s, 60, 1)
-			bulk := fillByAPI(t, a, 1)
+			bulk := fillByAPI(t, a, blob.SmallSize) // smaller ones are no files
 			fillers := fillInodes(t, dir)
 			uploadstest.WantError(t, usable(t.Context(), a), api.ErrStorageFull, "")
 			verify(t, l, s)

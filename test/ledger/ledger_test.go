@@ -81,13 +81,13 @@ func TestLedgerNotices(t *testing.T) {
 func TestScript(t *testing.T) {
 	a, l := service(t), &Ledger{}
 	for life := 1; life <= 2; life++ {
-		if !l.Script(t.Context(), a) || l.Blobs() != life*6 {
+		if !l.Script(t.Context(), a) || l.Blobs() != life*3 {
 			t.Errorf("life %d: %d blobs, faults %q", life, l.Blobs(), l.Faults())
 		}
 	}
 	c := l.Clone()
 	l.living().deleted, l.pending().canceled = done, done
-	if faults := c.Verify(t.Context(), a, true); len(faults) > 0 || c.Blobs() != 12 {
+	if faults := c.Verify(t.Context(), a, true); len(faults) > 0 || c.Blobs() != 6 {
 		t.Errorf("the clone: %d blobs, faults %q", c.Blobs(), faults)
 	}
 	if faults := l.Verify(t.Context(), a, true); len(faults) != 2 {

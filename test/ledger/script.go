@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"uploadd/api"
+	"uploadd/internal/blob"
 )
 
 // Script leads one life that has every kind of step in it, always the same one,
@@ -48,20 +49,29 @@ func (l *Ledger) Resume(ctx context.Context, a api.API) bool {
 	return whole
 }
 
-// Blobs is how many blobs the server must keep for what is in the ledger, if
-// nothing in it is ambiguous.
+// Blobs is how many blobs the server must keep as files for what is in the ledger, if
+// nothing in it is ambiguous. Smaller ones are in its database.
 func (l *Ledger) Blobs() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
+	count := func(d data) {
+		if d.size >= blob.SmallSize {
+			n++
+		}
+	}
 	for _, f := range l.files {
 		if f.deleted == open {
-			n += len(f.parts)
+			for _, d := range f.parts {
+				count(d)
+			}
 		}
 	}
 	for _, u := range l.uploads {
 		if u.completed == open && u.canceled == open {
-			n += len(u.parts)
+			for _, p := range u.parts {
+				count(p.data)
+			}
 		}
 	}
 	return n

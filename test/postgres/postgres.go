@@ -179,15 +179,30 @@ func (s *Server) Kill() { s.end(s.process, syscall.SIGKILL) }
 // Stop ends it as an operator does who is in a hurry: connections are cut.
 func (s *Server) Stop() { s.end(s.process, syscall.SIGINT) }
 
-// Signal sends sig to the server and all its processes.
-func (s *Server) Signal(sig syscall.Signal) { syscall.Kill(-s.process.Process.Pid, sig) }
+// Signal sends sig to the server and all its processes, of which each leads a group of
+// its own.
+func (s *Server) Signal(sig syscall.Signal) { s.signal(s.process, sig) }
+
+func (s *Server) signal(process *exec.Cmd, sig syscall.Signal) {
+	pid := process.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		s.t.Error(err)
+	}
+	syscall.Kill(pid, sig)
+	for _, child := range strings.Fields(string(children)) {
+		if n, err := strconv.Atoi(child); err == nil {
+			syscall.Kill(n, sig)
+		}
+	}
+}
 
 func (s *Server) end(process *exec.Cmd, sig syscall.Signal) {
 	if process.ProcessState != nil {
 		return
 	}
 	if sig == syscall.SIGKILL {
-		syscall.Kill(-process.Process.Pid, sig)
+		s.signal(process, sig)
 	} else {
 		process.Process.Signal(sig)
 	}

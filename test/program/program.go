@@ -69,6 +69,8 @@ type Options struct {
 	HTTP   *http.Client // of the Server's client; nil: its own
 	// KillAfter kills it so long after it was started, be it ready or not; 0 never.
 	KillAfter time.Duration
+	// Began is called when the process runs, be it ready or not; nil for nobody.
+	Began func(*Server)
 }
 
 var firstLine = regexp.MustCompile(`^uploadd listens on (https?://[^/]+)/v1 `)
@@ -111,6 +113,9 @@ func TryStart(t testing.TB, o Options) (*Server, error) {
 	t.Cleanup(s.Kill)
 	if o.KillAfter > 0 {
 		time.AfterFunc(o.KillAfter, s.Kill)
+	}
+	if o.Began != nil {
+		o.Began(s)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	m := firstLine.FindStringSubmatch(line)
@@ -178,7 +183,8 @@ func Path() string { return path }
 // Command is where another command is that Main was told to build.
 func Command(name string) string { return filepath.Join(filepath.Dir(path), name) }
 
-// Stored lists the blobs in data, by their paths.
+// Stored lists the blobs in data that are files, by their paths. Those of less than
+// blob.SmallSize bytes are in the database.
 func Stored(t testing.TB, data string) []string {
 	t.Helper()
 	blobs, err := filepath.Glob(filepath.Join(data, "blobs", "*", "*"))

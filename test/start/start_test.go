@@ -3,21 +3,18 @@ package start
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 
-	"uploadd/internal/blob"
-	"uploadd/internal/meta"
-	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/program"
+	"uploadd/test/records"
 )
 
 var files = flag.Int("files", 10_000, "how many files the full data directory holds")
@@ -28,46 +25,24 @@ func TestMain(m *testing.M) { program.Main(m) }
 // the bin that wait for the janitor: as a process leaves it that was stopped, and
 // as one that was killed, whose log is not merged into the database.
 func fill(t *testing.T, n int) (stopped, killed string) {
-	dir := t.TempDir()
-	blobs := uploadstest.Must(blob.OpenDisk(filepath.Join(dir, "blobs")))(t)
-	defer blobs.Close()
-	path := filepath.Join(dir, "uploadd.db")
-	m := uploadstest.Must(meta.OpenSQLite(t.Context(), path))(t)
-	const writers = 250 // as many as share a commit
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := w; i < n; i += writers {
-				if err := record(m, i); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
+	stopped, killed = t.TempDir(), t.TempDir()
+	m := records.Fill(t, stopped, n, nil)
+	due := make([]string, n)
+	for i := range due {
+		due[i] = fmt.Sprintf("part_%032x", n+i)
 	}
-	wg.Wait()
-	killed = t.TempDir()
-	if out, err := exec.Command("cp", "-a", dir+"/.", killed).CombinedOutput(); err != nil {
+	for keys := range slices.Chunk(due, 1000) {
+		if err := m.Reserve(t.Context(), keys, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("cp", "-a", stopped+"/.", killed).CombinedOutput(); err != nil {
 		t.Fatalf("cp: %v\n%s", err, out)
 	}
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return dir, killed
-}
-
-func record(m *meta.Store, i int) error {
-	ctx := context.Background()
-	key, later := fmt.Sprintf("part_%032x", 2*i), time.Now().Add(time.Hour).Unix()
-	if err := m.Reserve(ctx, []string{fmt.Sprintf("part_%032x", 2*i+1)}, 1); err != nil { // let go, and due
-		return err
-	}
-	if err := m.Reserve(ctx, []string{key}, later); err != nil {
-		return err
-	}
-	f := &uploads.File{ID: fmt.Sprintf("file-%022d", i), Project: "default", Filename: "f", Purpose: "batch",
-		Bytes: 3, CreatedAt: int64(i), ExpiresAt: later, Parts: 1}
-	return m.CreateFile(ctx, f, &uploads.Part{ID: key, FileID: f.ID, Bytes: 3, Sums: []byte{1, 2, 3, 4}})
+	return stopped, killed
 }
 
 // calls counts what a start reads and lists, until it says that it listens.

@@ -3,14 +3,13 @@ package web
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"uploadd/internal/meta"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/program"
+	"uploadd/test/records"
 )
 
 const day = 24 * 60 * 60 // seconds
@@ -43,19 +42,16 @@ var figures = [][]string{
 // The picture of what fills the space, of files that are older than a test can wait.
 func TestSpace(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	m := uploadstest.Must(meta.OpenSQLite(t.Context(), filepath.Join(dir, "uploadd.db")))(t)
-	now := time.Now().Unix()
-	n := 0
+	dir, now := t.TempDir(), time.Now().Unix()
+	var list []uploads.File
 	for _, f := range stored {
 		for i := range f.times {
-			n++
-			err := recordFile(m, n, uploads.File{Filename: fmt.Sprintf(f.name, i+1), Purpose: f.purpose, Bytes: f.bytes, CreatedAt: now - f.age - int64(i)*600})
-			if err != nil {
-				t.Fatal(err)
-			}
+			list = append(list, uploads.File{Filename: fmt.Sprintf(f.name, i+1), Purpose: f.purpose, Bytes: f.bytes, CreatedAt: now - f.age - int64(i)*600})
 		}
 	}
+	m := records.Fill(t, dir, len(list), func(i int, f *uploads.File) {
+		f.Filename, f.Purpose, f.Bytes, f.CreatedAt, f.ExpiresAt = list[i].Filename, list[i].Purpose, list[i].Bytes, list[i].CreatedAt, 0
+	})
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 -- +goose Up
 
--- As of version 4 of the schema of SQLite, where the columns are explained. What a
+-- As of version 5 of the schema of SQLite, where the columns are explained. What a
 -- version changes here must leave the programs before it able to work: two versions
 -- run side by side while one takes the place of the other.
 
@@ -113,6 +113,12 @@ CREATE TABLE audit (
     detail  TEXT   NOT NULL
 );
 CREATE INDEX audit_age ON audit (at);
+
+CREATE TABLE marker (
+    id     BIGINT   NOT NULL PRIMARY KEY CHECK (id = 1),
+    key    TEXT     NOT NULL,
+    stored SMALLINT NOT NULL DEFAULT 0
+);
 
 -- The oldest version of this schema whose programs can work with what is here now.
 -- A later version raises it when it takes away what they need.

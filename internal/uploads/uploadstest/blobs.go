@@ -16,10 +16,30 @@ import (
 	"uploadd/internal/uploads"
 )
 
-func key(n int) string { return fmt.Sprintf("part_%032x", n) }
+// Key returns the n-th of the keys that the suites use.
+func Key(n int) string { return fmt.Sprintf("part_%032x", n) }
+
+func key(n int) string { return Key(n) }
+
+// promising is a source that promises more than it has.
+type promising struct {
+	*bytes.Reader
+	more int
+}
+
+func (p *promising) AtMost() (int64, bool) { return int64(p.Len() + p.more), true }
+
+// Passed says whether a test of a suite passed.
+type Passed struct {
+	Name string
+	OK   bool
+}
 
 // TestBlobs holds a store of bytes to its contract. open returns an empty one.
-func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
+func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) (results []Passed) {
+	run := func(name string, test func(*testing.T)) {
+		results = append(results, Passed{name, t.Run(name, test)})
+	}
 	ctx := context.Background()
 	read := func(t *testing.T, b uploads.Blobs, key string, off, n int64) []byte {
 		t.Helper()
@@ -28,7 +48,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		return Must(io.ReadAll(io.LimitReader(r, n)))(t)
 	}
 
-	t.Run("What is put is read, whole and in ranges", func(t *testing.T) {
+	run("What is put is read, whole and in ranges", func(t *testing.T) {
 		b := open(t)
 		for i, n := range []int{0, 1, 4095, 4096, 16 << 10, 64 << 10, 64<<10 + 1, 256 << 10,
 			576 << 10, 576<<10 - 1, 576<<10 + 1, 576<<10 + 4096, 576<<10 + 4095, 1<<20 + 7, 2112 << 10} {
@@ -53,7 +73,22 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("A range beyond the end is an error", func(t *testing.T) {
+	run("What a source promised beyond its end may be behind it, as zeros", func(t *testing.T) {
+		b := open(t)
+		for i, n := range []int{0, 100, 64 << 10, 2 << 20, 2<<20 + 1} {
+			data, k := Random(uint64(i), n), key(i)
+			size := Must(b.Put(ctx, k, &promising{bytes.NewReader(data), 777}))(t)
+			if stored := Must(b.Size(ctx, k))(t); stored != size || size < int64(n) || size > int64(n)+777 {
+				t.Errorf("%d bytes: size %d, and %d when it was put", n, stored, size)
+			}
+			want := append(data, make([]byte, size-int64(n))...)
+			if !bytes.Equal(read(t, b, k, 0, size), want) {
+				t.Errorf("%d bytes: not what was put", n)
+			}
+		}
+	})
+
+	run("A range beyond the end is an error", func(t *testing.T) {
 		b := open(t)
 		if _, err := b.Put(ctx, key(1), strings.NewReader("abc")); err != nil {
 			t.Fatal(err)
@@ -65,7 +100,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("A missing key", func(t *testing.T) {
+	run("A missing key", func(t *testing.T) {
 		b := open(t)
 		if _, err := b.Open(ctx, key(1), 0, 0); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("open: %v", err)
@@ -78,7 +113,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("Delete deletes what is named", func(t *testing.T) {
+	run("Delete deletes what is named", func(t *testing.T) {
 		b := open(t)
 		var doomed []string
 		for i := range 300 {
@@ -101,7 +136,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("An error of the source is returned", func(t *testing.T) {
+	run("An error of the source is returned", func(t *testing.T) {
 		b := open(t)
 		cause := errors.New("cut off")
 		_, err := b.Put(ctx, key(1), io.MultiReader(bytes.NewReader(Random(1, 300_000)), iotest.ErrReader(cause)))
@@ -114,7 +149,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("No key is written twice", func(t *testing.T) {
+	run("No key is written twice", func(t *testing.T) {
 		b := open(t)
 		if _, err := b.Put(ctx, key(1), strings.NewReader("first")); err != nil {
 			t.Fatal(err)
@@ -127,7 +162,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 	})
 
-	t.Run("Many at once", func(t *testing.T) {
+	run("Many at once", func(t *testing.T) {
 		b := open(t)
 		var wg sync.WaitGroup
 		for i := range 32 {
@@ -150,4 +185,5 @@ func TestBlobs(t *testing.T, open func(*testing.T) uploads.Blobs) {
 		}
 		wg.Wait()
 	})
+	return results
 }

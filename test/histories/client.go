@@ -1,3 +1,6 @@
+// Package histories has concurrent clients ask at random, and checks that what they saw
+// is what some order of their requests, one behind the other, would have shown them:
+// that every history is linearizable.
 package histories
 
 import (
@@ -7,10 +10,12 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -21,9 +26,10 @@ const partSize = 8
 
 // history is what all clients of one Upload have seen.
 type history struct {
-	api    api.API
-	upload string
-	clock  atomic.Int64
+	apis    []api.API // of one server; each request goes to any of them
+	excused func(error) bool
+	upload  string
+	clock   atomic.Int64
 
 	mu      sync.Mutex
 	ops     []porcupine.Operation
@@ -84,8 +90,15 @@ func (c *client) step() {
 		}
 	}
 	op := porcupine.Operation{ClientId: c.n, Input: in, Call: c.clock.Add(1)}
-	out, err := c.ask(in)
+	out, err := c.ask(c.apis[c.rng.IntN(len(c.apis))], in)
 	op.Return = c.clock.Add(1)
+	if err != nil && c.excused(err) {
+		time.Sleep(disturbed)
+		if unsent(err) {
+			return
+		}
+		err = nil
+	}
 	if c.rng.IntN(20) == 0 {
 		out = output{outcome: lost}
 	}
@@ -97,6 +110,15 @@ func (c *client) step() {
 		c.learn(in, out)
 	}
 	c.ops = append(c.ops, op)
+}
+
+// disturbed is how long a client waits after a failure that is excused.
+const disturbed = 30 * time.Millisecond
+
+// unsent says whether a request was never sent, so that it has no part in the history.
+func unsent(err error) bool {
+	var e *net.OpError
+	return errors.As(err, &e) && e.Op == "dial"
 }
 
 // choose picks parts to complete with: a list that others have tried, or the
@@ -130,60 +152,60 @@ func (c *client) learn(in input, out output) {
 }
 
 // ask sends the request. Its error is an answer that no state explains.
-func (c *client) ask(in input) (output, error) {
+func (c *client) ask(a api.API, in input) (output, error) {
 	ctx, out := context.Background(), output{outcome: ok}
 	var err error
 	switch in.kind {
 	case addPart:
 		var p *api.Part
-		if p, err = c.api.AddPart(ctx, c.upload, strings.NewReader(in.data)); err == nil {
+		if p, err = a.AddPart(ctx, c.upload, strings.NewReader(in.data)); err == nil {
 			out.id = p.ID
 		}
 	case complete:
 		var u *api.Upload
-		if u, err = c.api.CompleteUpload(ctx, c.upload, api.CompleteUploadRequest{PartIDs: in.ids}); err == nil {
+		if u, err = a.CompleteUpload(ctx, c.upload, api.CompleteUploadRequest{PartIDs: in.ids}); err == nil {
 			out.id = u.File.ID
 		}
 	case cancel:
-		_, err = c.api.CancelUpload(ctx, c.upload)
+		_, err = a.CancelUpload(ctx, c.upload)
 	case getUpload:
 		var u *api.Upload
-		if u, err = c.api.GetUpload(ctx, c.upload); err == nil {
+		if u, err = a.GetUpload(ctx, c.upload); err == nil {
 			if out.status = string(u.Status); u.File != nil {
 				out.id = u.File.ID
 			}
 		}
 	case listParts:
 		var l *api.List[api.PartInfo]
-		if l, err = c.api.ListParts(ctx, c.upload, api.ListQuery{}); err == nil {
+		if l, err = a.ListParts(ctx, c.upload, api.ListQuery{}); err == nil {
 			for _, p := range l.Data {
 				out.ids = append(out.ids, p.ID)
 			}
 		}
 	default:
-		return c.askFile(ctx, in.kind, c.known())
+		return c.askFile(ctx, a, in.kind, c.known())
 	}
 	return answered(out, err, api.ErrInvalid)
 }
 
 // askFile sends a request about the File.
-func (c *client) askFile(ctx context.Context, k kind, id string) (out output, err error) {
+func (c *client) askFile(ctx context.Context, a api.API, k kind, id string) (out output, err error) {
 	out.outcome = ok
 	switch k {
 	case getFile:
-		_, err = c.api.GetFile(ctx, id)
+		_, err = a.GetFile(ctx, id)
 	case deletion:
-		_, err = c.api.DeleteFile(ctx, id)
+		_, err = a.DeleteFile(ctx, id)
 	case listFiles:
 		var l *api.List[api.File]
-		if l, err = c.api.ListFiles(ctx, api.ListQuery{Limit: 1000}); err == nil {
+		if l, err = a.ListFiles(ctx, api.ListQuery{Limit: 1000}); err == nil {
 			if !slices.ContainsFunc(l.Data, func(f api.File) bool { return f.ID == id }) {
 				out.outcome = refused
 			}
 		}
 	case download:
 		var content api.Content
-		if content, err = c.api.OpenFile(ctx, id); err == nil {
+		if content, err = a.OpenFile(ctx, id); err == nil {
 			var b []byte
 			b, err = io.ReadAll(content)
 			content.Close()

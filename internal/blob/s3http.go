@@ -1,0 +1,106 @@
+package blob
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	dialTimeout = 10 * time.Second
+	// continueTimeout is how long a store may take to say whether it wants a body. Some
+	// never say.
+	continueTimeout = time.Second
+	// idleConns are kept open for the requests to come.
+	idleConns = 256
+)
+
+// newTransport returns what talks to a store. HTTP/1.1: in HTTP/2 all bodies would be
+// behind one window, on one connection.
+func newTransport(roots *x509.CertPool, patience time.Duration) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &conn{c, patience}, nil
+	}
+	dialTLS := func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		c, err := (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &conn{c, patience}, nil
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dial,
+		DialTLSContext:        dialTLS,
+		TLSClientConfig:       config, // behind a proxy
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: patience,
+		ExpectContinueTimeout: continueTimeout,
+		MaxIdleConns:          idleConns,
+		MaxIdleConnsPerHost:   idleConns,
+		IdleConnTimeout:       30 * time.Second,
+		DisableCompression:    true,
+		Protocols:             protocols,
+	}
+}
+
+// versioned says which HTTP a request is of. Those of the SDK do not, and net/http then
+// does not wait for the answer to an Expect: 100-continue.
+type versioned struct{ *http.Transport }
+
+func (v versioned) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.WithContext(r.Context())
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	return v.Transport.RoundTrip(r)
+}
+
+// conn gives up a store that takes nothing any more, and copies in large pieces:
+// net/http by itself does so 32 KiB at a time.
+type conn struct {
+	net.Conn
+	patience time.Duration
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// ReadFrom is what net/http sends a body with. A piece goes out as soon as there is
+// one, however small: stores give up connections on which nothing comes.
+func (c *conn) ReadFrom(r io.Reader) (total int64, err error) {
+	buf := getBuffer()
+	defer buffers.Put(buf)
+	for {
+		n, rerr := r.Read(buf.bytes)
+		if n > 0 {
+			w, err := c.Write(buf.bytes[:n])
+			total += int64(w)
+			if err != nil {
+				return total, err
+			}
+		}
+		if rerr == io.EOF {
+			return total, nil
+		}
+		if rerr != nil {
+			return total, rerr
+		}
+	}
+}
