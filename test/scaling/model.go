@@ -35,7 +35,7 @@ type Step struct {
 }
 
 // UploadLife is an Upload of so many Parts, each of which takes store to be kept.
-// test TestCosts counts the statements.
+// TestCosts counts the statements.
 func UploadLife(parts int, store time.Duration) []Step {
 	life := []Step{{Statements: 1, Charge: true, Behind: 1}}
 	for range parts {
@@ -47,7 +47,6 @@ func UploadLife(parts int, store time.Duration) []Step {
 // Result is what came of a run.
 type Result struct {
 	Lives  float64       // in a second
-	Steps  float64       // in a second
 	Took   time.Duration // a life, on average
 	Busy   float64       // the database's processors, of 1
 	Pooled float64       // connections in use, on average over all nodes
@@ -68,27 +67,40 @@ func (m Model) Run(length time.Duration) Result {
 	}
 	for i := range m.Nodes * m.Clients {
 		c := &client{system: s, pool: &s.pools[i%m.Nodes], project: i % m.Projects}
-		w.after(time.Duration(w.random.Int64N(int64(m.RoundTrip)+1)), c.live)
+		// Each begins somewhere in its life: else all would come to the account at once.
+		w.after(time.Duration(w.random.Int64N(int64(m.RoundTrip)+1)), func() { c.step(w.random.IntN(len(m.Life)), c.live) })
 	}
 	w.run(length / 10)
-	s.lives, s.steps, s.took = 0, 0, 0
+	s.charged = 0
 	s.processors.measure()
 	for i := range s.pools {
 		s.pools[i].measure()
 	}
 	w.run(length + length/10)
+	// Every life charges the account as often as the others, so their rate tells that of
+	// lives long before a life that waits for minutes has ended; and by Little's law that
+	// rate tells how long a life takes.
 	r := Result{
-		Lives: float64(s.lives) / length.Seconds(),
-		Steps: float64(s.steps) / length.Seconds(),
+		Lives: float64(s.charged) / float64(m.charges()) / length.Seconds(),
 		Busy:  s.processors.measure().Seconds() / length.Seconds() / float64(m.Processors),
 	}
-	if s.lives > 0 {
-		r.Took = s.took / time.Duration(s.lives)
+	if r.Lives > 0 {
+		r.Took = time.Duration(float64(m.Nodes*m.Clients) / r.Lives * float64(time.Second))
 	}
 	for i := range s.pools {
 		r.Pooled += s.pools[i].measure().Seconds() / length.Seconds()
 	}
 	return r
+}
+
+// charges is how often a life changes the account.
+func (m Model) charges() (n int) {
+	for _, s := range m.Life {
+		if s.Charge {
+			n++
+		}
+	}
+	return n
 }
 
 // system is a Model at work.
@@ -99,8 +111,7 @@ type system struct {
 	processors      resource
 	log             log
 
-	lives, steps int
-	took         time.Duration
+	charged int // accounts, in steps that were committed
 }
 
 // statement goes to the database, and what comes of it back.
@@ -122,14 +133,7 @@ type client struct {
 	project int
 }
 
-func (c *client) live() {
-	began := c.now
-	c.step(0, func() {
-		c.lives++
-		c.took += c.now - began
-		c.live()
-	})
-}
+func (c *client) live() { c.step(0, c.live) }
 
 // step takes the i-th step of a life and those behind it.
 func (c *client) step(i int, then func()) {
@@ -144,7 +148,6 @@ func (c *client) step(i int, then func()) {
 			c.statements(1+s.Statements, func() {
 				c.charge(s, func() {
 					c.pool.give()
-					c.steps++
 					c.step(i+1, then)
 				})
 			})
@@ -171,7 +174,7 @@ func (c *client) charge(s Step, then func()) {
 		account.take(func() {
 			c.execute(func() {
 				c.after(c.RoundTrip/2, func() {
-					c.statements(s.Behind, func() { c.commit(account.give, then) })
+					c.statements(s.Behind, func() { c.commit(func() { account.give(); c.charged++ }, then) })
 				})
 			})
 		})
