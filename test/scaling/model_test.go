@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	runFor = flag.Duration("for", 2*time.Second, "how long TestModel measures each case")
+	runFor = flag.Duration("for", 500*time.Millisecond, "how long TestModel measures each case")
 	fsync  = flag.Bool("fsync", false, "also measure TestFlush, with a database that flushes its log")
 )
 
