@@ -17,6 +17,7 @@ func TestCosts(t *testing.T) {
 		"look at an Upload": 1,
 		"add a Part":        6,
 		"complete":          9,
+		"create a File":     6,
 		"look at a File":    2,
 		"page of Files":     1,
 		"page of a purpose": 1,

@@ -57,7 +57,7 @@ func (o operations) complete(ctx context.Context, n int) error {
 
 // createFile makes a File in one piece of a key that was reserved.
 func (o operations) createFile(ctx context.Context, n int) error {
-	f, p := o.file(n), o.part(n)
+	f, p := o.file(n), o.part(100+n)
 	f.ID, f.UploadID, p.UploadID, p.FileID = fmt.Sprintf("file-small%017d", n), "", "", fmt.Sprintf("file-small%017d", n)
 	p.Sums = make([]byte, 4)
 	return o.store.CreateFile(ctx, f, p)

@@ -19,6 +19,7 @@ func (o operations) steps() []step {
 		{"look at an Upload", o.lookAtUpload},
 		{"add a Part", o.addPart},
 		{"complete", o.complete},
+		{"create a File", o.createFile},
 		{"look at a File", o.lookAtFile},
 		{"page of Files", o.listFiles},
 		{"page of a purpose", o.listPurpose},
