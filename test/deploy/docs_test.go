@@ -1,7 +1,7 @@
 package deploy
 
 import (
-	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,41 +9,98 @@ import (
 	"strings"
 	"testing"
 
+	"uploadd/internal/blob/s3test"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
 	"uploadd/test/program"
 )
 
-var fence = regexp.MustCompile("(?s)```sh\n(.*?)```")
+func docs(t *testing.T) string {
+	t.Helper()
+	return string(uploadstest.Must(os.ReadFile("../../docs/deploy.md"))(t))
+}
 
-// The commands of docs/deploy.md work as printed, apart from the addresses: two nodes
-// that share what they keep, a back-up of it, and the check of what was restored.
+// blocks are those of the docs in a language.
+func blocks(t *testing.T, language string) (list []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(docs(t), -1) {
+		list = append(list, m[1])
+	}
+	return list
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l := uploadstest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// The commands of docs/deploy.md work as printed, one behind the other in one shell,
+// with a database and a bucket of the test's in the places of those that they name.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	server := postgres.Start(t)
-	records, restored, blobs, dir := server.Database(), server.Database(), filepath.Join(t.TempDir(), "blobs"), t.TempDir()
-	if err := os.Symlink(program.Path(), filepath.Join(dir, "uploadd")); err != nil {
+	s3test.Credentials()
+	db, address, dir := postgres.Start(t), freeAddress(t), t.TempDir()
+	database := db.Database()
+	script := strings.Join(blocks(t, "sh"), "")
+	for _, place := range [][2]string{
+		{"postgres://uploadd@db.example.com/uploadd?sslmode=verify-full", database},
+		{"postgres://uploadd@db.example.com/restored?sslmode=verify-full", db.URL("restored")},
+		{"s3://example-files/prod?region=eu-central-1", s3test.Versitygw(t, false).URL("prod", "")},
+		{"0.0.0.0:8080", address},
+		{"http://127.0.0.1:8080", "http://" + address},
+	} {
+		if !strings.Contains(script, place[0]) {
+			t.Fatalf("no command of docs/deploy.md names %s", place[0])
+		}
+		script = strings.ReplaceAll(script, place[0], place[1])
+	}
+	if err := os.WriteFile(filepath.Join(dir, "big.jsonl"), make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := os.Getpid() << 2
-	text := strings.NewReplacer("127.0.0.1:808", fmt.Sprintf("127.%d.%d.%d:808", n>>16&0xff, n>>8&0xff, n&0xff), // nobody else's
-		"postgres://uploadd@db.example.com/uploadd", "'"+records+"'", "/mnt/uploadd", blobs).
-		Replace(string(uploadstest.Must(os.ReadFile("../../docs/deploy.md"))(t)))
-	scripts := fence.FindAllStringSubmatch(text, -1)
-	if len(scripts) != 3 {
-		t.Errorf("%d scripts, want 3", len(scripts))
+	cmd := exec.Command("bash", "-euxo", "pipefail", "-c", "trap 'kill $(jobs -p); wait' EXIT\n"+script)
+	cmd.Dir = dir
+	// Programs of PostgreSQL that are as old as its server, and not as old as another.
+	versions := uploadstest.Must(filepath.Glob("/usr/lib/postgresql/*/bin"))(t)
+	path := strings.Join(append(versions[max(0, len(versions)-1):], filepath.Dir(program.Path()), os.Getenv("PATH")), ":")
+	cmd.Env = append(os.Environ(), "PATH="+path, "UPLOADD_URL=http://"+address)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, m := range scripts {
-		cmd := exec.Command("bash", "-euo", "pipefail", "-c", "trap 'kill $(jobs -p) 2>/dev/null || :; wait' EXIT\n"+m[1])
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"),
-			"UPLOADD_META="+records, "UPLOADD_BLOBS="+blobs, "RESTORED="+restored, "UPLOADD_QUIET=true")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v:\n%s\n%s", err, m[1], out)
-		}
-		if strings.Contains(m[1], "uploadd check") && !regexp.MustCompile(`\b1 files?\b.*: 0 faults`).Match(out) {
-			t.Errorf("check says %s", out)
+	for _, want := range []string{"1 files, 1 parts, 1.0 MiB present: 0 faults", "1 files, 1 parts, 1.0 MiB read: 0 faults"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the commands do not say %q:\n%s", want, out)
 		}
 	}
+}
+
+// Every file that the docs name is there, and every file that is there is in the docs,
+// by its own name or that of its directory.
+func TestDocsNameTheFiles(t *testing.T) {
+	t.Parallel()
+	text := docs(t)
+	for _, path := range regexp.MustCompile(`deploy/[\w./-]*\w`).FindAllString(text, -1) {
+		if path == "deploy/.env" {
+			continue // is made
+		}
+		if _, err := os.Stat("../../" + path); err != nil {
+			t.Errorf("docs/deploy.md: %v", err)
+		}
+	}
+	for _, pattern := range []string{"../../deploy/*", "../../deploy/kubernetes/*.yaml"} {
+		for _, path := range uploadstest.Must(filepath.Glob(pattern))(t) {
+			if name := filepath.Base(path); !strings.Contains(text, name) && !strings.Contains(kustomization(t), name) {
+				t.Errorf("%s is not in docs/deploy.md", path)
+			}
+		}
+	}
+}
+
+// kustomization names the files that one command applies.
+func kustomization(t *testing.T) string {
+	t.Helper()
+	return string(uploadstest.Must(os.ReadFile("../../deploy/kubernetes/kustomization.yaml"))(t))
 }
