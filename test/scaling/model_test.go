@@ -4,7 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,26 +15,30 @@ import (
 )
 
 var (
-	runFor = flag.Duration("for", 500*time.Millisecond, "how long TestModel measures each case")
-	fsync  = flag.Bool("fsync", false, "also measure TestFlush, with a database that flushes its log")
+	runFor = flag.Duration("for", 500*time.Millisecond, "how long TestModel and BenchmarkFlush measure each case")
+	nodes  = flag.Int("nodes", 100, "how many nodes TestTable goes up to")
 )
 
 // create is what TestModel measures: the step that changes a project's account.
 var create = []Step{{Statements: 1, Charge: true}}
 
+// runs tells the Uploads of one measurement from those of another.
+var runs atomic.Int64
+
 // measure has nodes create Uploads, and returns how many in a second.
-func measure(t *testing.T, nodes []*meta.Store, m Model, run string) float64 {
+func measure(t testing.TB, stores []*meta.Store, m Model, project string) float64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), *runFor)
 	defer cancel()
 	var all sync.WaitGroup
+	run := runs.Add(1)
 	counts := make([]int, m.Nodes*m.Clients)
 	for i := range counts {
-		o := operations{store: nodes[i%m.Nodes], project: fmt.Sprintf("%s-%d", run, i%m.Projects)}
+		o := operations{store: stores[i%m.Nodes], project: fmt.Sprintf("%s-%d", project, i%m.Projects)}
 		all.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				u := o.upload(0)
-				u.ID = fmt.Sprintf("upload_%s-%d-%d", run, i, n)
+				u.ID = fmt.Sprintf("upload_%d-%d-%d", run, i, n)
 				if err := o.store.CreateUpload(context.WithoutCancel(ctx), u); err != nil {
 					t.Error(err)
 					return
@@ -58,9 +64,9 @@ func TestModel(t *testing.T) {
 	server := postgres.Start(t)
 	_, url := open(t, server)
 	way := newRelay(t, url, trip)
-	var nodes []*meta.Store
+	var stores []*meta.Store
 	for range 3 {
-		nodes = append(nodes, openNode(t, fmt.Sprintf("%s&pool_max_conns=%d", way.url, connections)))
+		stores = append(stores, openNode(t, fmt.Sprintf("%s&pool_max_conns=%d", way.url, connections)))
 	}
 	cases := []struct {
 		name            string
@@ -71,44 +77,62 @@ func TestModel(t *testing.T) {
 		{"3 nodes, one project", 3, 1},
 		{"3 nodes, one project in 4 accounts", 3, 4}, // which is as 4 projects
 	}
-	model, real := make([]float64, len(cases)), make([]float64, len(cases))
+	models := make([]Model, len(cases))
+	expected := make([]float64, len(cases))
 	for i, c := range cases {
-		m := Model{Nodes: c.nodes, Clients: 2 * connections, Connections: connections, RoundTrip: trip, Statement: 50 * time.Microsecond,
+		models[i] = Model{Nodes: c.nodes, Clients: 2 * connections, Connections: connections, RoundTrip: trip, Statement: 50 * time.Microsecond,
 			Processors: 2, Flush: time.Millisecond, Projects: c.projects, Accounts: 1, Life: create}
-		model[i] = m.Run(20 * time.Second).Lives
-		measure(t, nodes, m, fmt.Sprintf("warm%d", i)) // accounts, connections, prepared statements
-		real[i] = measure(t, nodes, m, fmt.Sprintf("warm%d", i)+"-again")
-		t.Logf("%-36s model %6.1f/s, measured %6.1f/s, off by %+.0f %%", c.name, model[i], real[i], 100*(model[i]/real[i]-1))
+		expected[i] = models[i].Run(20 * time.Second).Lives
+		measure(t, stores, models[i], fmt.Sprintf("project%d", i)) // accounts, connections, prepared statements
 	}
-	for i := range cases[1:] {
-		was, is := model[i+1]/model[0], real[i+1]/real[0]
-		if is > 1.6*was || was > 1.6*is || (was > 1.3) != (is > 1.3) {
-			t.Errorf("%s do %.2f times as much as one in the model, %.2f times measured", cases[i+1].name, was, is)
+	// A machine that has other things to do meanwhile makes each measurement differ: a
+	// model that is wrong agrees with none.
+	const most = 8
+	for n := 1; ; n++ {
+		var differences []string
+		var first float64
+		for i, c := range cases {
+			is := measure(t, stores, models[i], fmt.Sprintf("project%d", i))
+			t.Logf("%-36s model %6.1f/s, measured %6.1f/s, off by %+.0f %%", c.name, expected[i], is, 100*(expected[i]/is-1))
+			if i == 0 {
+				first = is
+			}
+			if want, got := expected[i]/expected[0], is/first; got > 1.3*want || want > 1.3*got {
+				differences = append(differences, fmt.Sprintf("%s do %.2f times as much as one in the model, %.2f times measured", c.name, want, got))
+			}
+		}
+		if len(differences) == 0 {
+			return
+		}
+		if n == most {
+			t.Fatalf("%d times the model and the database differed, the last time: %s", most, strings.Join(differences, "; "))
 		}
 	}
 }
 
-// TestFlush measures what the model is given: how long a flush of this machine's disk
-// takes, and what one project, and many, can do with it.
-func TestFlush(t *testing.T) {
-	if !*fsync {
-		t.Log("not measured without -fsync: it depends on the disk alone")
-		return
-	}
-	server := postgres.Start(t, "fsync=on")
-	_, url := open(t, server)
-	node := []*meta.Store{openNode(t, url)}
+// What one project, and many, can do with a database that flushes its log to this
+// machine's disk: what the model is given.
+func BenchmarkFlush(b *testing.B) {
+	server := postgres.Start(b, "fsync=on")
+	_, url := open(b, server)
+	node := []*meta.Store{openNode(b, url)}
 	for _, c := range []struct {
 		name              string
 		clients, projects int
 	}{{"one client", 1, 1}, {"16 clients, one project", 16, 1}, {"16 clients, 4 projects", 16, 4}, {"16 clients, 16 projects", 16, 16}} {
-		m := Model{Nodes: 1, Clients: c.clients, Projects: c.projects}
-		_, err := connect(t, url).Exec(t.Context(), `INSERT INTO projects (name, max_bytes, max_files, max_uploads, max_requests)
+		_, err := connect(b, url).Exec(b.Context(), `INSERT INTO projects (name, max_bytes, max_files, max_uploads, max_requests)
 			SELECT $1 || '-' || i, 1::bigint << 60, 1::bigint << 40, 1::bigint << 40, 100000 FROM generate_series(0, $2::int) i`, c.name, c.projects)
 		if err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
-		t.Logf("%-24s %6.0f/s", c.name, measure(t, node, m, c.name))
+		b.Run(c.name, func(b *testing.B) {
+			var sum float64
+			for range b.N {
+				sum += measure(b, node, Model{Nodes: 1, Clients: c.clients, Projects: c.projects}, c.name)
+			}
+			b.ReportMetric(sum/float64(b.N), "Uploads/s")
+			b.ReportMetric(0, "ns/op") // which is -for
+		})
 	}
 }
 
@@ -121,19 +145,22 @@ func table(nodes, projects, accounts int) Result {
 	return m.Run(4 * time.Second)
 }
 
-// From 3 nodes to 1,000: more nodes do more until the database's processors, or a
+// From 3 nodes to as many as 1,000: more nodes do more until the database's processors, or a
 // project's row, are what all wait for; from there on they do little less.
 func TestTable(t *testing.T) {
 	const many = 5000
 	t.Logf("%6s | %32s | %32s | %32s", "nodes", "many projects", "one project", "one project in 16 accounts")
 	var last [3]float64
-	for _, nodes := range []int{3, 10, 30, 100, 300, 1000} {
-		line := fmt.Sprintf("%6d", nodes)
+	for _, n := range []int{3, 10, 30, 100, 300, 1000} {
+		if n > *nodes {
+			break
+		}
+		line := fmt.Sprintf("%6d", n)
 		for i, c := range []struct{ projects, accounts int }{{many, 1}, {1, 1}, {1, 16}} {
-			r := table(nodes, c.projects, c.accounts)
+			r := table(n, c.projects, c.accounts)
 			line += fmt.Sprintf(" | %6.0f/s %8v %3.0f %% busy", r.Lives, r.Took.Round(10*time.Millisecond), 100*r.Busy)
 			if r.Lives < 0.7*last[i] || r.Busy > 1.001 {
-				t.Errorf("%d nodes do %.0f a second, fewer %.0f; busy %.2f", nodes, r.Lives, last[i], r.Busy)
+				t.Errorf("%d nodes do %.0f a second, fewer %.0f; busy %.2f", n, r.Lives, last[i], r.Busy)
 			}
 			last[i] = r.Lives
 		}
