@@ -4,13 +4,18 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"uploadd/internal/meta"
+	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
 )
 
@@ -145,28 +150,45 @@ func table(nodes, projects, accounts int) Result {
 	return m.Run(4 * time.Second)
 }
 
-// From 3 nodes to as many as 1,000: more nodes do more until the database's processors, or a
-// project's row, are what all wait for; from there on they do little less.
+// From 3 nodes to as many as 1,000: more nodes do more until the database's processors, or
+// a project's row, are what all wait for; from there on they do little less. The table of
+// docs/scaling.md says what the model does.
 func TestTable(t *testing.T) {
 	const many = 5000
-	t.Logf("%6s | %32s | %32s | %32s", "nodes", "many projects", "one project", "one project in 16 accounts")
+	docs := string(uploadstest.Must(os.ReadFile("../../docs/scaling.md"))(t))
 	var last [3]float64
 	for _, n := range []int{3, 10, 30, 100, 300, 1000} {
 		if n > *nodes {
 			break
 		}
-		line := fmt.Sprintf("%6d", n)
+		line := fmt.Sprintf("| %s |", humanize.Comma(int64(n)))
 		for i, c := range []struct{ projects, accounts int }{{many, 1}, {1, 1}, {1, 16}} {
 			r := table(n, c.projects, c.accounts)
-			line += fmt.Sprintf(" | %6.0f/s %8v %3.0f %% busy", r.Lives, r.Took.Round(10*time.Millisecond), 100*r.Busy)
+			line += cell(r, i == 0)
 			if r.Lives < 0.7*last[i] || r.Busy > 1.001 {
 				t.Errorf("%d nodes do %.0f a second, fewer %.0f; busy %.2f", n, r.Lives, last[i], r.Busy)
 			}
 			last[i] = r.Lives
 		}
 		t.Log(line)
+		if !strings.Contains(docs, line+"\n") {
+			t.Errorf("docs/scaling.md does not have the line\n%s", line)
+		}
 	}
 	if last[1] > last[2] || last[2] > last[0] {
 		t.Errorf("one project does %.0f, in 16 accounts %.0f, many projects %.0f", last[1], last[2], last[0])
 	}
+}
+
+// cell is a result as the table of docs/scaling.md has it.
+func cell(r Result, busy bool) string {
+	took := fmt.Sprintf("%.1f s", r.Took.Seconds())
+	if r.Took >= 10*time.Second {
+		took = fmt.Sprintf("%.0f s", r.Took.Seconds())
+	}
+	text := fmt.Sprintf(" %s/s, %s", humanize.Comma(int64(math.Round(r.Lives))), took)
+	if busy {
+		text += fmt.Sprintf(", %.0f %%", 100*r.Busy)
+	}
+	return text + " |"
 }
