@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"uploadd/internal/blob/s3test"
 	"uploadd/internal/uploads/uploadstest"
@@ -37,14 +39,23 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// deletion is what somebody else does between a dump and the loss of the database.
+const deletion = `file=$(curl -sf http://127.0.0.1:8080/v1/files -H "Authorization: Bearer $(cat key)" | grep -o 'file-[0-9A-Za-z]*' | head -n 1)
+curl -sf -X DELETE "http://127.0.0.1:8080/v1/files/$file" -H "Authorization: Bearer $(cat key)"
+uploadd gc
+`
+
 // The commands of docs/deploy.md work as printed, one behind the other in one shell,
-// with a database and a bucket of the test's in the places of those that they name.
+// with a database and a bucket of the test's in the places of those that they name. A
+// File that is deleted behind the dump is there again, with its bytes.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	s3test.Credentials()
 	db, address, dir := postgres.Start(t), freeAddress(t), t.TempDir()
 	database := db.Database()
-	script := strings.Join(blocks(t, "sh"), "")
+	before, after, _ := strings.Cut(strings.Join(blocks(t, "sh"), ""), "pg_dump")
+	dump, after, _ := strings.Cut(after, "\n")
+	script := before + "pg_dump" + dump + "\n" + deletion + after
 	for _, place := range [][2]string{
 		{"postgres://uploadd@db.example.com/uploadd?sslmode=verify-full", database},
 		{"postgres://uploadd@db.example.com/restored?sslmode=verify-full", db.URL("restored")},
@@ -70,10 +81,28 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"1 files, 1 parts, 1.0 MiB present: 0 faults", "1 files, 1 parts, 1.0 MiB read: 0 faults"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("the commands do not say %q:\n%s", want, out)
+	for _, want := range []string{`"deleted":true`, `due (59 minutes|1 hour) from now`,
+		"1 files, 1 parts, 1.0 MiB present: 0 faults", "1 files, 1 parts, 1.0 MiB read: 0 faults"} {
+		if !regexp.MustCompile(want).Match(out) {
+			t.Errorf("the commands do not say %s:\n%s", want, out)
 		}
+	}
+	refusesStrangers(t, database)
+}
+
+// refusesStrangers starts a node that was told the database of others and a place of its
+// own for the bytes: it ends, with the words that the docs have.
+func refusesStrangers(t *testing.T, database string) {
+	t.Helper()
+	const words = "the bytes are not those of these records"
+	if !strings.Contains(docs(t), words) {
+		t.Errorf("docs/deploy.md does not say %q", words)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	code, out := program.Run(ctx, "serve", "--listen=127.0.0.1:0", "--data="+t.TempDir(), "--meta="+database, "--blobs="+t.TempDir())
+	if code != 1 || !strings.Contains(out, words) {
+		t.Errorf("a node with other bytes: exit %d\n%s", code, out)
 	}
 }
 
