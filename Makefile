@@ -1,6 +1,6 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup hostile transfer page soak parsers fuzz bench
+.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup nodes scaling migrate hostile transfer page soak parsers fuzz bench
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
@@ -79,6 +79,17 @@ hostile: ## 22,000 slow clients beside honest ones, and what ends them
 	$(campaign) -run TestHTTP2 ./internal/server -args -frames=100000
 	$(campaign) -run TestAbuse ./test/tenants -args -cycles=1000 -abusers=64
 
+nodes: ## three nodes on PostgreSQL and a bucket: faults of each kind, races, fail-overs
+	$(campaign) ./test/nodes -args -rounds=20 -failovers=20 -races=1000 -cleanings=50 -expirations=200 -starters=20
+	$(campaign) -run OnPairs ./internal/uploads -args -pair-sequences=1000
+
+scaling: ## what records cost a database, with a million files, and nodes that share one
+	$(campaign) -run 'Sizes|Plans' ./test/scaling -args -files=1000000
+	$(campaign) -run 'Model|Flush' ./test/scaling -args -for=10s -fsync
+
+migrate: ## every pair of stores, 500 kills, a million files
+	$(campaign) ./test/migrate -args -hops=16 -kills=500 -lives=10 -files=1000000
+
 transfer: ## connections cut at every byte of an upload, 500 kills of the sender, 1,000 of a download
 	$(campaign) -run 'Cut|Storms' ./client/transfer -args -cut-every=1 -storms=1000
 	$(campaign) ./test/transfer -args -kills=500
@@ -88,7 +99,7 @@ page: ## 8 GiB from a browser over a connection that is cut, and a million files
 	$(campaign) ./test/web -run Resume -args -mib=8192
 	$(campaign) ./test/web -run Many -args -files=1000000
 
-soak: crash powercut race-histories faults backup hostile transfer mutants ## all of them
+soak: crash powercut race-histories faults backup nodes migrate hostile transfer mutants ## all of them
 	$(campaign) ./test/start -args -files=1000000
 
 parsers: ## 10^8 forms, and 10^7 inputs for each other parser

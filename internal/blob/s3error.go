@@ -104,7 +104,7 @@ func (p pace) retry(ctx context.Context, do func(attempt int) error) error {
 // pause waits before the next attempt, and fails if ctx ends meanwhile.
 func (p pace) pause(ctx context.Context, attempt int) error {
 	d := p.firstPause << attempt
-	timer := time.NewTimer(d/2 + rand.N(d))
+	timer := time.NewTimer(d/2 + rand.N(d)) // #nosec G404 -- so that many do not come back at once
 	defer timer.Stop()
 	select {
 	case <-timer.C:

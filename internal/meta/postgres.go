@@ -26,6 +26,11 @@ const (
 	connectTime = 5 * time.Second
 	// stepTime is how long a step may take, with all that is tried again in it.
 	stepTime = 15 * time.Second
+	// readTime is the same where a command reads all there is.
+	readTime = 24 * time.Hour
+	// pingTime is how long a connection that was idle may take to show that it is
+	// there, and the database to say that it is ready.
+	pingTime = 2 * time.Second
 	// idleInTransaction is after how long the database ends a transaction whose
 	// process has stopped: others wait for the records that it has locked.
 	idleInTransaction = 5 * time.Second
@@ -42,12 +47,12 @@ func OpenPostgres(ctx context.Context, url string) (*Store, error) {
 
 // OpenPostgresTarget is OpenPostgres for a migration.
 func OpenPostgresTarget(ctx context.Context, url string) (*Store, error) {
-	return openPostgres(ctx, url, migratePostgres)
+	return openPostgres(ctx, url, stepTime, migratePostgres)
 }
 
 // OpenPostgresReadOnly opens the database for reading. Writes fail.
 func OpenPostgresReadOnly(ctx context.Context, url string) (*Store, error) {
-	s, err := openPostgres(ctx, url, verifyPostgresVersion)
+	s, err := openPostgres(ctx, url, readTime, verifyPostgresVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +63,7 @@ func OpenPostgresReadOnly(ctx context.Context, url string) (*Store, error) {
 	return s, nil
 }
 
-func openPostgres(ctx context.Context, url string, prepare func(context.Context, *pgxpool.Pool) error) (*Store, error) {
+func openPostgres(ctx context.Context, url string, step time.Duration, prepare func(context.Context, *pgxpool.Pool) error) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("--meta: %w", err) // which shows no password
@@ -68,6 +73,9 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTime
+	}
+	if !strings.Contains(url, "pool_ping_timeout") {
+		config.PingTimeout = pingTime
 	}
 	for name, value := range map[string]string{
 		"application_name":                    "uploadd",
@@ -86,7 +94,7 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 		pool.Close()
 		return nil, err
 	}
-	d := &database{pool: pool}
+	d := &database{pool: pool, step: step}
 	doubts, err := verifyPostgresDurable(ctx, pool)
 	if err == nil {
 		d.clock, err = newDatabaseClock(ctx, d)
@@ -95,7 +103,7 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, bulk: d.begin, ping: pool.Ping, wall: d.clock.Now, doubts: doubts, close: func() error {
+	return &Store{read: d, write: d, bulk: d.begin, ping: d.ping, wall: d.clock.Now, doubts: doubts, close: func() error {
 		d.clock.stop()
 		pool.Close()
 		return nil
@@ -107,6 +115,13 @@ func openPostgres(ctx context.Context, url string, prepare func(context.Context,
 type database struct {
 	pool  *pgxpool.Pool
 	clock *databaseClock
+	step  time.Duration // that one may take
+}
+
+func (d *database) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*pingTime)
+	defer cancel()
+	return d.pool.Ping(ctx)
 }
 
 // write runs do in a transaction of its own. Its caller may have left meanwhile: the
@@ -119,9 +134,9 @@ func (d *database) write(ctx context.Context, do func(querier) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.step)
 	defer cancel()
-	return persist(ctx, func() (sure bool, err error) { return d.transact(ctx, do) })
+	return d.persist(ctx, func() (sure bool, err error) { return d.transact(ctx, do) })
 }
 
 // free is write: the room of a database is its own affair.
@@ -152,6 +167,16 @@ func (d *database) transact(ctx context.Context, do func(querier) error) (sure b
 	return code(err) == serializationFailure || code(err) == deadlockDetected || errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
+// persist is that below. Where nothing has come back in time, the server may be gone
+// without a word, and the other connections with it: they are not waited for one by one.
+func (d *database) persist(ctx context.Context, attempt func() (sure bool, err error)) error {
+	err := persist(ctx, attempt)
+	if ctx.Err() == context.DeadlineExceeded {
+		d.pool.Reset()
+	}
+	return err
+}
+
 // persist repeats an attempt that failed without effect, as long as there is time and
 // the error is one that passes.
 func persist(ctx context.Context, attempt func() (sure bool, err error)) error {
@@ -169,7 +194,7 @@ func persist(ctx context.Context, attempt func() (sure bool, err error)) error {
 		select {
 		case <-ctx.Done():
 			return known(err)
-		case <-time.After(wait/2 + rand.N(wait)):
+		case <-time.After(wait/2 + rand.N(wait)): // #nosec G404 -- so that nodes do not come back at once
 		}
 		wait = min(2*wait, most)
 	}
@@ -204,9 +229,9 @@ func lost(ctx context.Context, conn *pgxpool.Conn, err error) error {
 
 // query is tried again until its first row has come, or its end.
 func (d *database) query(ctx context.Context, query string, args ...any) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	ctx, cancel := context.WithTimeout(ctx, d.step)
 	var r *peeked
-	err := persist(ctx, func() (sure bool, err error) {
+	err := d.persist(ctx, func() (sure bool, err error) {
 		conn, err := d.acquire(ctx)
 		if err != nil {
 			return true, err

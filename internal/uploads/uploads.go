@@ -145,6 +145,9 @@ func storeError(err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return api.Errorf(api.ErrStorageFull, "", "The server's storage is full.").
 			WithCode(api.CodeStorageFull).WithRetryAfter(5).Because(err)
+	case errors.Is(err, ErrLostKey):
+		return api.Errorf(api.ErrUnavailable, "", "The server was too slow to keep what was sent. Please send it again.").
+			WithRetryAfter(1).Because(err)
 	case errors.Is(err, ErrUnavailable), errors.Is(err, syscall.EROFS),
 		errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE),
 		errors.As(err, &store) && store.Unavailable():

@@ -17,6 +17,7 @@ type answers struct {
 	all    int
 	run    int // of good ones since the last bad one
 	failed map[string]int
+	from   time.Time // what was asked before is not counted
 }
 
 // counted notes the answers that come by way of a transport.
@@ -41,13 +42,16 @@ func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	if failure != "" {
 		failure = fmt.Sprintf("%s %s after %s: %s", r.Method, r.URL.Path, time.Since(began).Round(time.Second), failure)
 	}
-	c.answers.note(failure)
+	c.answers.note(began, failure)
 	return resp, err
 }
 
-func (a *answers) note(failure string) {
+func (a *answers) note(began time.Time, failure string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if began.Before(a.from) {
+		return
+	}
 	a.all++
 	a.run++
 	if failure != "" {
@@ -65,7 +69,7 @@ func (a *answers) since() (all int, failed map[string]int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all, failed = a.all, a.failed
-	a.all, a.failed = 0, nil
+	a.all, a.failed, a.from = 0, nil, time.Now()
 	return all, failed
 }
 
@@ -78,7 +82,7 @@ func (a *answers) good() int {
 const (
 	// settles is within what time after the end of a fault all is well again. It takes
 	// a second or two where the machine has nothing else to do.
-	settles = 15 * time.Second
+	settles = 60 * time.Second
 	// wellAgain is how many good answers, one behind the other, show that.
 	wellAgain = 100
 )
@@ -102,7 +106,7 @@ func awaitGood(t *testing.T, a *answers) {
 func (a *answers) settled(t *testing.T, watched time.Duration) (after time.Duration) {
 	t.Helper()
 	began := time.Now()
-	a.note("the fault ends")
+	a.note(began, "the fault ends")
 	for a.good() < wellAgain {
 		if time.Sleep(20 * time.Millisecond); time.Since(began) > settles {
 			_, failed := a.since()

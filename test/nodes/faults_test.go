@@ -20,7 +20,7 @@ const (
 	// idle is after how long PostgreSQL ends a transaction of a node that has stopped:
 	// less than by default, so that the tests are quicker.
 	idle     = time.Second
-	settings = "&idle_in_transaction_session_timeout=1000"
+	settings = "&idle_in_transaction_session_timeout=1000&connect_timeout=1"
 )
 
 // fault breaks something of a cluster, and returns when all is as before.
