@@ -1,10 +1,14 @@
 package scaling
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"testing"
 
 	"uploadd/internal/access"
 	"uploadd/internal/uploads"
+	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
 )
 
@@ -12,17 +16,17 @@ import (
 // are what the model, and docs/scaling.md, are made of.
 func TestCosts(t *testing.T) {
 	want := map[string]int64{
-		"reserve 64 keys":   3,
-		"create an Upload":  4,
-		"look at an Upload": 1,
-		"add a Part":        6,
-		"complete":          9,
-		"create a File":     6,
-		"look at a File":    2,
-		"page of Files":     1,
-		"page of a purpose": 1,
-		"idle janitor":      6,
-		"delete a File":     9,
+		"reserve 64 keys":       3,
+		"create an Upload":      4,
+		"look at an Upload":     1,
+		"add a Part":            6,
+		"complete":              9,
+		"create a File":         6,
+		"look at a File":        2,
+		"a page of 100 Files":   1,
+		"a page of one purpose": 1,
+		"a janitor's round":     6,
+		"delete a File":         9,
 	}
 	server := postgres.Start(t, "autovacuum=off", "full_page_writes=off", "bgwriter_delay=10s", "checkpoint_timeout=1d", "max_wal_size=8GB")
 	_, url := open(t, server)
@@ -36,6 +40,7 @@ func TestCosts(t *testing.T) {
 		return at
 	}
 	ops := operations{store: store, project: "team"}
+	docs := string(uploadstest.Must(os.ReadFile("../../docs/scaling.md"))(t))
 	const repeats = 8
 	for _, s := range ops.steps() {
 		least, before := int64(1<<62), written()
@@ -47,9 +52,12 @@ func TestCosts(t *testing.T) {
 			// The first time prepares statements; and now and then the clock is asked.
 			least = min(least, way.trips.Load()-trips)
 		}
-		t.Logf("%-18s %2d round trips, %6d B of the log", s.name, least, (written()-before)/repeats)
+		t.Logf("%-21s %2d round trips, %6d B of the log", s.name, least, (written()-before)/repeats)
 		if least != want[s.name] {
 			t.Errorf("%s takes %d round trips, want %d", s.name, least, want[s.name])
+		}
+		if row := fmt.Sprintf(`(?m)^\| %s[^|]* \| %d \|`, s.name, least); !regexp.MustCompile(row).MatchString(docs) {
+			t.Errorf("docs/scaling.md has no row of %s with %d round trips", s.name, least)
 		}
 	}
 	testKeyCost(t, way, ops)

@@ -21,9 +21,9 @@ func (o operations) steps() []step {
 		{"complete", o.complete},
 		{"create a File", o.createFile},
 		{"look at a File", o.lookAtFile},
-		{"page of Files", o.listFiles},
-		{"page of a purpose", o.listPurpose},
-		{"idle janitor", o.clean},
+		{"a page of 100 Files", o.listFiles},
+		{"a page of one purpose", o.listPurpose},
+		{"a janitor's round", o.clean},
 		{"delete a File", o.deleteFile},
 	}
 }
@@ -58,6 +58,6 @@ func TestPlans(t *testing.T) {
 		for _, st := range list {
 			sum += st.pages
 		}
-		t.Logf("%-18s %5.1f statements, %6.1f pages", s.name, float64(len(list))/repeats, float64(sum)/repeats)
+		t.Logf("%-21s %5.1f statements, %6.1f pages", s.name, float64(len(list))/repeats, float64(sum)/repeats)
 	}
 }
