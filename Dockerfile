@@ -7,7 +7,8 @@ COPY . .
 RUN make build BIN=/out
 RUN mkdir -m 0770 /out/data
 
-# Nothing but the program, and the authorities that an ACME server is known by.
+# Nothing but the program, and the authorities that a bucket, a database or an ACME server
+# is known by.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/uploadd /uploadd
