@@ -85,7 +85,8 @@ nodes: ## three nodes on PostgreSQL and a bucket: faults of each kind, races, fa
 
 scaling: ## what records cost a database, with a million files, and nodes that share one
 	$(campaign) -run 'Sizes|Plans' ./test/scaling -args -files=1000000
-	$(campaign) -run 'Model|Flush' ./test/scaling -args -for=10s -fsync
+	$(campaign) -run 'Model|Table' ./test/scaling -args -for=10s -nodes=1000
+	$(campaign) -run '^$$' -bench Flush -benchtime 1x ./test/scaling -args -for=10s
 
 migrate: ## every pair of stores, 500 kills, a million files
 	$(campaign) ./test/migrate -args -hops=16 -kills=500 -lives=10 -files=1000000

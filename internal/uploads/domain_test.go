@@ -23,6 +23,28 @@ func TestDomain(t *testing.T) {
 	}
 }
 
+// What no database can hold as a text is an unknown id like others.
+func TestIDsOfNobody(t *testing.T) {
+	for name, open := range pairs(t) {
+		t.Run(name, func(t *testing.T) {
+			a := open(t).api
+			for _, id := range []string{"a\x00b", "a\xffb"} {
+				_, err := a.GetUpload(background, id)
+				uploadstest.WantError(t, err, api.ErrNotFound, "upload_id")
+				_, err = a.CancelUpload(background, id)
+				uploadstest.WantError(t, err, api.ErrNotFound, "upload_id")
+				_, err = a.GetFile(background, id)
+				uploadstest.WantError(t, err, api.ErrNotFound, "id")
+				_, err = a.DeleteFile(background, id)
+				uploadstest.WantError(t, err, api.ErrNotFound, "id")
+				if l := uploadstest.Must(a.ListFiles(background, api.ListQuery{Purpose: id}))(t); len(l.Data) != 0 {
+					t.Errorf("files of the purpose %q: %+v", id, l.Data)
+				}
+			}
+		})
+	}
+}
+
 func TestUploadExpires(t *testing.T) {
 	w := newWorld(t)
 	u := w.create(3)

@@ -351,18 +351,4 @@ func testUnknownIDs(t *testing.T, a api.API) {
 	for _, id := range []string{"file-0000000000000000000000", "file-abc", "fake_id"} {
 		unknownFile(t, a, id)
 	}
-	// What no database can hold as a text is an unknown id like others.
-	for _, id := range []string{"a\x00b", "a\xffb"} {
-		_, err := a.GetUpload(background, id)
-		WantError(t, err, api.ErrNotFound, "upload_id")
-		_, err = a.CancelUpload(background, id)
-		WantError(t, err, api.ErrNotFound, "upload_id")
-		_, err = a.GetFile(background, id)
-		WantError(t, err, api.ErrNotFound, "id")
-		_, err = a.DeleteFile(background, id)
-		WantError(t, err, api.ErrNotFound, "id")
-		if l := Must(a.ListFiles(background, api.ListQuery{Purpose: id}))(t); len(l.Data) != 0 {
-			t.Errorf("files of the purpose %q: %+v", id, l.Data)
-		}
-	}
 }
