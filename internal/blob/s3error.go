@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -50,6 +51,9 @@ func explain(ctx context.Context, op, name string, err error) error {
 		return fmt.Errorf("%s %s: %w", op, name, context.Cause(ctx))
 	}
 	e := &requestError{op: op, name: name, err: err, passes: true}
+	if errors.Is(err, errNoCredentials) { // the store was not asked
+		return e
+	}
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.HTTPStatusCode() != 0 {
 		e.status = answer.HTTPStatusCode()
@@ -69,6 +73,21 @@ func explain(ctx context.Context, op, name string, err error) error {
 		e.err, e.passes = fmt.Errorf("%w (%w)", syscall.ENOSPC, err), false
 	}
 	return e
+}
+
+// errNoCredentials is a request that could not be signed.
+var errNoCredentials = errors.New("there are no credentials")
+
+// credentials tells their absence apart from a refusal by the store: they come from
+// another service, whose status is not the store's.
+type credentials struct{ aws.CredentialsProvider }
+
+func (c credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	found, err := c.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNoCredentials, err)
+	}
+	return found, err
 }
 
 // passes says whether what failed may succeed when it is tried again.
