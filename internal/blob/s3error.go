@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -26,8 +27,30 @@ type requestError struct {
 	err    error
 }
 
-func (e *requestError) Error() string { return fmt.Sprintf("%s %s: %s", e.op, e.name, e.err) }
+func (e *requestError) Error() string { return fmt.Sprintf("%s %s: %s", e.op, e.name, brief(e.err)) }
 func (e *requestError) Unwrap() error { return e.err }
+
+// brief is an error as people read it: of what the SDK says, what the store said, or why
+// it was not reached.
+func brief(err error) string {
+	var known smithy.APIError
+	var answer *awshttp.ResponseError
+	if errors.As(err, &known) && errors.As(err, &answer) {
+		text := fmt.Sprintf("status %d %s", answer.HTTPStatusCode(), known.ErrorCode())
+		if m := known.ErrorMessage(); m != "" && m != known.ErrorCode() {
+			text += ": " + m
+		}
+		if id := answer.ServiceRequestID(); id != "" {
+			text += " (request " + id + ")"
+		}
+		return text
+	}
+	var unsent *smithyhttp.RequestSendError
+	if errors.As(err, &unsent) {
+		return unsent.Err.Error()
+	}
+	return err.Error()
+}
 
 // Unavailable says that the store could not be asked, or was too busy to answer: the
 // same may succeed in a while.
