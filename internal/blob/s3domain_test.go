@@ -47,6 +47,7 @@ func (n *node) serve(t testing.TB) (url string) {
 		Authenticate: func(_ context.Context, c server.Credentials) (server.Caller, error) {
 			return server.Caller{API: n.svc.For(c.Key), Project: c.Key}, nil
 		},
+		Ready: n.svc.Ready,
 	}), slog.New(slog.DiscardHandler))
 	s.Start()
 	t.Cleanup(s.Close)
@@ -178,5 +179,38 @@ func TestStoreGoesAway(t *testing.T) {
 	}
 	if len(s.Names()) != 2 {
 		t.Error(fmt.Errorf("stored: %q", s.Names()))
+	}
+}
+
+// A node that cannot reach the bytes is not ready, so that its load goes to others, and
+// is again as soon as it can. However many ask, the store is asked once a second.
+func TestReadyAsksTheStore(t *testing.T) {
+	s, b := scripted(t, time.Minute)
+	url := strings.TrimSuffix(newNode(t, b).serve(t), "/v1") + "/readyz"
+	ready := func() int {
+		resp := uploadstest.Must(http.Get(url))(t)
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	await := func(want int) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); ready() != want; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the status is never %d", want)
+			}
+		}
+	}
+	await(200)
+	s.Script(http.MethodHead, fail(503, "SlowDown"))
+	await(503)
+	s.Script(http.MethodHead, nil)
+	await(200)
+	began := time.Now()
+	s.Script(http.MethodHead, func(x *s3test.Exchange) { x.Serve() })
+	for range 100 {
+		ready()
+	}
+	if asked, most := s.Asked(), int(time.Since(began)/time.Second)+2; asked > most {
+		t.Errorf("the store was asked %d times", asked)
 	}
 }
