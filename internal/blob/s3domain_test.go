@@ -214,3 +214,41 @@ func TestReadyAsksTheStore(t *testing.T) {
 		t.Errorf("the store was asked %d times", asked)
 	}
 }
+
+// A range costs the blocks that it lies in, and not the rest of its Part.
+func TestRangesAskForTheirBlocks(t *testing.T) {
+	const block, size = 256 << 10, 3<<20 + 5
+	s, b := scripted(t, time.Minute)
+	url := newNode(t, b).serve(t)
+	a := uploadstest.Must(client.New(client.Config{BaseURL: url, Key: "p"}))(t)
+	data := uploadstest.Random(3, size)
+	f := uploadstest.Must(a.CreateFile(t.Context(), bytes.NewReader(data), func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: "f", Purpose: "user_data"}, nil
+	}))(t)
+	var asked []string
+	s.Script(http.MethodGet, func(x *s3test.Exchange) {
+		asked = append(asked, x.R.Header.Get("Range"))
+		x.Serve()
+	})
+	for _, c := range []struct{ first, last, from, to int }{
+		{0, 0, 0, block - 1},
+		{block - 1, block, 0, 2*block - 1},
+		{block + 7, 3*block - 1, block, 3*block - 1},
+		{size - 1, size - 1, 12 * block, size - 1},
+		{0, size - 1, 0, size - 1},
+	} {
+		asked = nil
+		r := uploadstest.Must(http.NewRequest("GET", url+"/files/"+f.ID+"/content", nil))(t)
+		r.Header.Set("Authorization", "Bearer p")
+		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", c.first, c.last))
+		resp := uploadstest.Must(http.DefaultClient.Do(r))(t)
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 206 || !bytes.Equal(got, data[c.first:c.last+1]) {
+			t.Errorf("bytes %d to %d: status %d, %d bytes, %v", c.first, c.last, resp.StatusCode, len(got), err)
+		}
+		if want := fmt.Sprintf("[bytes=%d-%d]", c.from, c.to); fmt.Sprint(asked) != want {
+			t.Errorf("bytes %d to %d: the store was asked for %v, want %s", c.first, c.last, asked, want)
+		}
+	}
+}
