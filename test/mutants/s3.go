@@ -32,7 +32,7 @@ var inS3 = []mutant{
 	{"a busy store is an internal error", "F1", "internal/uploads/uploads.go", "errors.As(err, &store) && store.Unavailable():", "errors.As(err, &store) && !store.Unavailable():", []string{tBlob}},
 	{"missing credentials are a refusal by the store", "F1", s3Error, "if errors.Is(err, errNoCredentials) {", "if err == errNoCredentials {", []string{tBlob}},
 	{"a range costs the rest of its part", "F4", "internal/uploads/content.go", "if n < c.size-c.pos {", "if n < 0 {", []string{tBlob}},
-	{"a node without its bucket is ready", "F1", "internal/uploads/ready.go", "err != nil && !errors.Is(err, fs.ErrNotExist) {", "err != nil && l == nil {", []string{tBlob}},
+	{"a node without its bucket is ready", "F1", "internal/uploads/ready.go", "err != nil && !errors.Is(err, fs.ErrNotExist) {", "!errors.Is(err, fs.ErrNotExist) && blobs == nil {", []string{tBlob}},
 	{"what may still appear is forgotten", "E5", uploadsPart, "s.settled(s.now())); derr", "s.now()); derr", []string{tUploads}},
 	{"what was put twice is deleted at once", "E5", "internal/uploads/uploads.go", "	c.Grace = max(c.Grace, c.Settle)\n", "", []string{tUploads}},
 	{"a part's padding is forgotten", "J3", "internal/meta/uploads.go", "p.Bytes, p.Padding, p.CRC32C", "p.Bytes, 0, p.CRC32C", []string{tMeta}},
