@@ -127,6 +127,7 @@ type Content interface {
 }
 
 // Expectant may be implemented by a Content that is not known to be there when it has
-// been opened. Ready looks whether the first bytes from the present place on can be
-// read, without reading them: an answer can then say so instead of breaking off.
-type Expectant interface{ Ready() error }
+// been opened. Ready looks whether the first of the n bytes from the present place on,
+// which are all that is wanted, can be read, without reading them: an answer can then
+// say so instead of breaking off.
+type Expectant interface{ Ready(n int64) error }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -71,8 +73,11 @@ func (c *gcCmd) Run(env *environment) error {
 		for _, e := range entries {
 			after = e.Key
 			n, err := st.blobs.Size(env.ctx, e.Key)
-			if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
 				continue // reserved, and nothing stored under it yet
+			}
+			if err != nil {
+				return err
 			}
 			blobs++
 			bytes += uint64(n)

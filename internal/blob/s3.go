@@ -12,6 +12,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 )
 
 // S3 keeps blobs as objects in a bucket. Of the API only PutObject, GetObject with a
@@ -55,7 +56,8 @@ func openS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	// By itself the SDK writes to standard error. What matters of it comes as an error.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, fmt.Errorf("the settings of AWS: %w", err)
 	}
@@ -74,6 +76,7 @@ func openS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("%s: the region is not known: add ?region=eu-central-1, or set AWS_REGION", l)
 	}
+	cfg.Credentials = credentials{cfg.Credentials}
 	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if l.endpoint != "" {
 			o.BaseEndpoint = aws.String(l.endpoint)

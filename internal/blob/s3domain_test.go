@@ -47,6 +47,7 @@ func (n *node) serve(t testing.TB) (url string) {
 		Authenticate: func(_ context.Context, c server.Credentials) (server.Caller, error) {
 			return server.Caller{API: n.svc.For(c.Key), Project: c.Key}, nil
 		},
+		Ready: n.svc.Ready,
 	}), slog.New(slog.DiscardHandler))
 	s.Start()
 	t.Cleanup(s.Close)
@@ -178,5 +179,76 @@ func TestStoreGoesAway(t *testing.T) {
 	}
 	if len(s.Names()) != 2 {
 		t.Error(fmt.Errorf("stored: %q", s.Names()))
+	}
+}
+
+// A node that cannot reach the bytes is not ready, so that its load goes to others, and
+// is again as soon as it can. However many ask, the store is asked once a second.
+func TestReadyAsksTheStore(t *testing.T) {
+	s, b := scripted(t, time.Minute)
+	url := strings.TrimSuffix(newNode(t, b).serve(t), "/v1") + "/readyz"
+	ready := func() int {
+		resp := uploadstest.Must(http.Get(url))(t)
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	await := func(want int) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); ready() != want; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the status is never %d", want)
+			}
+		}
+	}
+	await(200)
+	s.Script(http.MethodHead, fail(503, "SlowDown"))
+	await(503)
+	s.Script(http.MethodHead, nil)
+	await(200)
+	began := time.Now()
+	s.Script(http.MethodHead, func(x *s3test.Exchange) { x.Serve() })
+	for range 100 {
+		ready()
+	}
+	if asked, most := s.Asked(), int(time.Since(began)/time.Second)+2; asked > most {
+		t.Errorf("the store was asked %d times", asked)
+	}
+}
+
+// A range costs the blocks that it lies in, and not the rest of its Part.
+func TestRangesAskForTheirBlocks(t *testing.T) {
+	const block, size = 256 << 10, 3<<20 + 5
+	s, b := scripted(t, time.Minute)
+	url := newNode(t, b).serve(t)
+	a := uploadstest.Must(client.New(client.Config{BaseURL: url, Key: "p"}))(t)
+	data := uploadstest.Random(3, size)
+	f := uploadstest.Must(a.CreateFile(t.Context(), bytes.NewReader(data), func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: "f", Purpose: "user_data"}, nil
+	}))(t)
+	var asked []string
+	s.Script(http.MethodGet, func(x *s3test.Exchange) {
+		asked = append(asked, x.R.Header.Get("Range"))
+		x.Serve()
+	})
+	for _, c := range []struct{ first, last, from, to int }{
+		{0, 0, 0, block - 1},
+		{block - 1, block, 0, 2*block - 1},
+		{block + 7, 3*block - 1, block, 3*block - 1},
+		{size - 1, size - 1, 12 * block, size - 1},
+		{0, size - 1, 0, size - 1},
+	} {
+		asked = nil
+		r := uploadstest.Must(http.NewRequest("GET", url+"/files/"+f.ID+"/content", nil))(t)
+		r.Header.Set("Authorization", "Bearer p")
+		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", c.first, c.last))
+		resp := uploadstest.Must(http.DefaultClient.Do(r))(t)
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 206 || !bytes.Equal(got, data[c.first:c.last+1]) {
+			t.Errorf("bytes %d to %d: status %d, %d bytes, %v", c.first, c.last, resp.StatusCode, len(got), err)
+		}
+		if want := fmt.Sprintf("[bytes=%d-%d]", c.from, c.to); fmt.Sprint(asked) != want {
+			t.Errorf("bytes %d to %d: the store was asked for %v, want %s", c.first, c.last, asked, want)
+		}
 	}
 }

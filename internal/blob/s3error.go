@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -25,8 +27,30 @@ type requestError struct {
 	err    error
 }
 
-func (e *requestError) Error() string { return fmt.Sprintf("%s %s: %s", e.op, e.name, e.err) }
+func (e *requestError) Error() string { return fmt.Sprintf("%s %s: %s", e.op, e.name, brief(e.err)) }
 func (e *requestError) Unwrap() error { return e.err }
+
+// brief is an error as people read it: of what the SDK says, what the store said, or why
+// it was not reached.
+func brief(err error) string {
+	var known smithy.APIError
+	var answer *awshttp.ResponseError
+	if errors.As(err, &known) && errors.As(err, &answer) {
+		text := fmt.Sprintf("status %d %s", answer.HTTPStatusCode(), known.ErrorCode())
+		if m := known.ErrorMessage(); m != "" && m != known.ErrorCode() {
+			text += ": " + m
+		}
+		if id := answer.ServiceRequestID(); id != "" {
+			text += " (request " + id + ")"
+		}
+		return text
+	}
+	var unsent *smithyhttp.RequestSendError
+	if errors.As(err, &unsent) {
+		return unsent.Err.Error()
+	}
+	return err.Error()
+}
 
 // Unavailable says that the store could not be asked, or was too busy to answer: the
 // same may succeed in a while.
@@ -50,6 +74,9 @@ func explain(ctx context.Context, op, name string, err error) error {
 		return fmt.Errorf("%s %s: %w", op, name, context.Cause(ctx))
 	}
 	e := &requestError{op: op, name: name, err: err, passes: true}
+	if errors.Is(err, errNoCredentials) { // the store was not asked
+		return e
+	}
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.HTTPStatusCode() != 0 {
 		e.status = answer.HTTPStatusCode()
@@ -69,6 +96,21 @@ func explain(ctx context.Context, op, name string, err error) error {
 		e.err, e.passes = fmt.Errorf("%w (%w)", syscall.ENOSPC, err), false
 	}
 	return e
+}
+
+// errNoCredentials is a request that could not be signed.
+var errNoCredentials = errors.New("there are no credentials")
+
+// credentials tells their absence apart from a refusal by the store: they come from
+// another service, whose status is not the store's.
+type credentials struct{ aws.CredentialsProvider }
+
+func (c credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	found, err := c.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNoCredentials, err)
+	}
+	return found, err
 }
 
 // passes says whether what failed may succeed when it is tried again.

@@ -67,16 +67,25 @@ func needed(err error, permission string) error {
 	}
 	switch e.status {
 	case http.StatusForbidden, http.StatusUnauthorized:
+		if wrongCredentials[e.code] {
+			return fmt.Errorf("%w: correct the credentials", err)
+		}
 		return fmt.Errorf("%w: the credentials need %s on this bucket and prefix", err, permission)
 	case http.StatusNotFound:
 		return fmt.Errorf("%w: make the bucket, or correct its name", err)
 	case http.StatusMovedPermanently, http.StatusTemporaryRedirect:
 		return fmt.Errorf("%w: the bucket is elsewhere: name its region with region=", err)
 	case 0:
-		return fmt.Errorf("%w: no answer: correct endpoint=, or the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, a profile, or a role)", err)
+		if errors.Is(err, errNoCredentials) {
+			return fmt.Errorf("%w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile, or give the machine a role", err)
+		}
+		return fmt.Errorf("%w: no answer: correct endpoint=, or start the store", err)
 	}
 	return err
 }
+
+// wrongCredentials are codes of answers to those whom the store does not know.
+var wrongCredentials = map[string]bool{"SignatureDoesNotMatch": true, "InvalidAccessKeyId": true, "InvalidToken": true}
 
 // probePut stores the object and returns by which checksum the store says what it has.
 func (s *S3) probePut(ctx context.Context, name string, data []byte) (checksum string, err error) {

@@ -321,6 +321,7 @@ func TestProbeRefuses(t *testing.T) {
 		"GET is forbidden":        {"GET", fail(403, "AccessDenied"), "", "s3:GetObject"},
 		"DELETE is forbidden":     {"DELETE", fail(403, "AccessDenied"), "", "s3:DeleteObject"},
 		"missing is not told":     {"HEAD", once(always, func(x *s3test.Exchange) { serveOr(x, 1, 403) }), "", "s3:ListBucket"},
+		"the keys are wrong":      {"PUT", fail(403, "SignatureDoesNotMatch"), "", "correct the credentials"},
 		"no bucket":               {"PUT", fail(404, "NoSuchBucket"), "", "make the bucket"},
 		"another region":          {"PUT", fail(301, "PermanentRedirect"), "", "region="},
 		"ranges are ignored":      {"GET", func(x *s3test.Exchange) { x.R.Header.Del("Range"); x.Serve() }, "", "begins at 0"},
@@ -342,6 +343,9 @@ func TestProbeRefuses(t *testing.T) {
 			}
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("the message is %q, and should say %q", err, c.want)
+			}
+			if noise := "operation error"; strings.Contains(err.Error(), noise) {
+				t.Errorf("the message is %q, which says more than anybody wants to know", err)
 			}
 		})
 	}

@@ -94,12 +94,14 @@ type held struct {
 	declared, added, parts int64
 }
 
+const heldColumns = `project, key_id, bytes, added_bytes, added_parts`
+
 func scanHeld(r result, h *held) error {
 	return r.Scan(&h.project, &h.key, &h.declared, &h.added, &h.parts)
 }
 
 func heldBy(ctx context.Context, q querier, uploadID string) (*held, error) {
-	rows, err := q.query(ctx, `SELECT project, key_id, bytes, added_bytes, added_parts FROM uploads WHERE id = $1`, uploadID)
+	rows, err := q.query(ctx, `SELECT `+heldColumns+` FROM uploads WHERE id = $1`, uploadID)
 	return one(scanHeld, rows, err)
 }
 

@@ -47,7 +47,27 @@ func OpenPostgres(ctx context.Context, url string) (*Store, error) {
 
 // OpenPostgresTarget is OpenPostgres for a migration.
 func OpenPostgresTarget(ctx context.Context, url string) (*Store, error) {
-	return openPostgres(ctx, url, stepTime, migratePostgres)
+	s, err := openPostgres(ctx, url, stepTime, migratePostgres)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.verifyWritable(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// verifyWritable refuses a database whose user may only read it. One that takes no
+// writes at present, as a standby before it takes over, will do.
+func (s *Store) verifyWritable(ctx context.Context) error {
+	err := s.write.free(ctx, func(q querier) error {
+		_, err := q.exec(ctx, `DELETE FROM bin WHERE key = ''`) // no key is empty
+		return err
+	})
+	if code(err) == insufficientPrivilege {
+		return fmt.Errorf("its user may not write: %w", err)
+	}
+	return nil
 }
 
 // OpenPostgresReadOnly opens the database for reading. Writes fail.

@@ -14,15 +14,16 @@ import (
 
 // Codes of PostgreSQL, of its documentation's appendix A.
 const (
-	diskFull             = "53100"
-	readOnlyTransaction  = "25006"
-	idleTimeout          = "25P03"
-	serializationFailure = "40001"
-	deadlockDetected     = "40P01"
-	lockNotAvailable     = "55P03"
-	queryCanceled        = "57014"
-	undefinedTable       = "42P01"
-	noSuchCharacter      = "22021"
+	diskFull              = "53100"
+	insufficientPrivilege = "42501"
+	readOnlyTransaction   = "25006"
+	idleTimeout           = "25P03"
+	serializationFailure  = "40001"
+	deadlockDetected      = "40P01"
+	lockNotAvailable      = "55P03"
+	queryCanceled         = "57014"
+	undefinedTable        = "42P01"
+	noSuchCharacter       = "22021"
 )
 
 // code is that of an error that the database itself gave, "" for others.

@@ -229,3 +229,23 @@ func TestPostgresDurability(t *testing.T) {
 		t.Errorf("doubts of a durable one: %q", durable.Doubts())
 	}
 }
+
+// A user who may only read is refused by what is to write, and will do for the rest.
+func TestPostgresReader(t *testing.T) {
+	server := postgres.Start(t)
+	url := server.Database()
+	openPG(t, url)
+	server.Exec("CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")
+	url = strings.Replace(url, "postgres@", "reader@", 1)
+	if s, err := OpenPostgres(t.Context(), url); err == nil {
+		s.Close()
+		t.Error("a server was given a user who may not write")
+	} else if !strings.Contains(err.Error(), "may not write") {
+		t.Error(err)
+	}
+	s, err := OpenPostgresReadOnly(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}

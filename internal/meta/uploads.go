@@ -35,21 +35,23 @@ func (s *Store) Uploads(ctx context.Context, project string, p uploads.Page) ([]
 	return listed(ctx, s.read, scanUpload, uploadColumns, "uploads", "1 = 1", project, p)
 }
 
-// swap is the compare-and-swap that takes a pending Upload to its next state.
-// It comes first in its transaction: it decides the race and locks the row.
-func swap(ctx context.Context, q querier, project, id string, now int64, set string, args ...any) error {
-	return change(ctx, q, uploads.ErrConflict,
-		`UPDATE uploads SET `+set+` WHERE project = $1 AND id = $2 AND status = 'pending' AND expires_at > $3`,
+// swap is the compare-and-swap that takes a pending Upload to its next state, and
+// returns what it holds by then. It comes first in its transaction: it decides the race
+// and locks the row.
+func swap(ctx context.Context, q querier, project, id string, now int64, set string, args ...any) (*held, error) {
+	rows, err := q.query(ctx,
+		`UPDATE uploads SET `+set+` WHERE project = $1 AND id = $2 AND status = 'pending' AND expires_at > $3 RETURNING `+heldColumns,
 		append([]any{project, id, now}, args...)...)
+	h, err := one(scanHeld, rows, err)
+	if isMissing(err) {
+		err = uploads.ErrConflict
+	}
+	return h, err
 }
 
 func (s *Store) AddPart(ctx context.Context, project string, p *uploads.Part, now int64, bounds uploads.Bounds) error {
 	return s.write.write(ctx, func(q querier) error {
-		err := swap(ctx, q, project, p.UploadID, now, `added_bytes = added_bytes + $4, added_parts = added_parts + 1`, p.Bytes)
-		if err != nil {
-			return err
-		}
-		now, err := heldBy(ctx, q, p.UploadID)
+		now, err := swap(ctx, q, project, p.UploadID, now, `added_bytes = added_bytes + $4, added_parts = added_parts + 1`, p.Bytes)
 		if err != nil {
 			return err
 		}
@@ -113,7 +115,7 @@ const (
 
 func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.Part, now, due int64) error {
 	return s.write.write(ctx, func(q querier) error {
-		err := swap(ctx, q, f.Project, f.UploadID, now, `status = 'completed', file_id = $4`, f.ID)
+		h, err := swap(ctx, q, f.Project, f.UploadID, now, `status = 'completed', file_id = $4`, f.ID)
 		if err != nil {
 			return err
 		}
@@ -124,10 +126,6 @@ func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.P
 			return err
 		}
 		if err := letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due); err != nil {
-			return err
-		}
-		h, err := heldBy(ctx, q, f.UploadID)
-		if err != nil {
 			return err
 		}
 		return h.letGo(charge{bytes: f.Bytes, files: 1}).to(ctx, q, h.project, h.key)
@@ -162,7 +160,7 @@ func letGo(ctx context.Context, q querier, where, id string, due int64) error {
 
 func (s *Store) Cancel(ctx context.Context, project, id string, now, due int64) error {
 	return s.write.free(ctx, func(q querier) error {
-		if err := swap(ctx, q, project, id, now, `status = 'cancelled', ended_at = $3`); err != nil {
+		if _, err := swap(ctx, q, project, id, now, `status = 'cancelled', ended_at = $3`); err != nil {
 			return err
 		}
 		freed := tally{}

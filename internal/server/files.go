@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,13 +133,13 @@ func (c *watched) Read(p []byte) (int, error) {
 
 // readiness returns what looks whether an answer to r can begin, once c has been sought
 // to where it begins.
-func readiness(r *http.Request, c *watched) func() error {
+func readiness(r *http.Request, c *watched) func(n int64) error {
 	e, ok := c.Content.(api.Expectant)
 	if !ok || r.Method == http.MethodHead {
-		return func() error { return nil }
+		return func(int64) error { return nil }
 	}
-	return func() error {
-		c.err = e.Ready()
+	return func(n int64) error {
+		c.err = e.Ready(n)
 		return c.err
 	}
 }
@@ -147,14 +148,17 @@ func readiness(r *http.Request, c *watched) func() error {
 // API has a shape of its own, and all of an answer that cannot begin.
 type refusal struct {
 	http.ResponseWriter
-	ready  func() error
+	ready  func(n int64) error
 	status int // that was kept back
 }
 
 func (p *refusal) WriteHeader(status int) {
-	if status < 300 && p.ready() != nil {
-		p.status = http.StatusInternalServerError
-		return
+	if status < 300 {
+		n, err := strconv.ParseInt(p.Header().Get("Content-Length"), 10, 64)
+		if err != nil || p.ready(n) != nil {
+			p.status = http.StatusInternalServerError
+			return
+		}
 	}
 	if status == http.StatusRequestedRangeNotSatisfiable || status == http.StatusPreconditionFailed {
 		p.status = status

@@ -22,6 +22,7 @@ type content struct {
 	remote bool
 
 	pos  int64
+	end  int64       // of what is wanted, as far as that is known: c.size at most
 	part int         // index of the Part that open reads
 	open *partReader // nil: to be opened at pos
 }
@@ -31,6 +32,7 @@ func newContent(ctx context.Context, blobs Blobs, f *File, parts []Part) *conten
 	if n := len(parts); n > 0 {
 		c.size = parts[n-1].Offset + parts[n-1].Bytes
 	}
+	c.end = c.size
 	return c
 }
 
@@ -52,7 +54,7 @@ func (c *content) Read(p []byte) (int, error) {
 	}
 	n, err := c.open.Read(p)
 	c.pos += int64(n)
-	if part := &c.parts[c.part]; err == nil && c.pos == part.Offset+part.Bytes {
+	if err == nil && c.pos == c.parts[c.part].Offset+c.open.end {
 		err = c.shut()
 	}
 	return n, err
@@ -62,7 +64,10 @@ func (c *content) openAt(pos int64) (err error) {
 	// The first Part that ends behind pos; none is empty but that of an empty File.
 	c.part = sort.Search(len(c.parts), func(i int) bool { return c.parts[i].Offset+c.parts[i].Bytes > pos })
 	part := &c.parts[c.part]
-	if c.open, err = openPart(c.ctx, c.blobs, part, pos-part.Offset); err != nil {
+	if pos >= c.end { // more is wanted after all
+		c.end = c.size
+	}
+	if c.open, err = openPart(c.ctx, c.blobs, part, pos-part.Offset, min(part.Bytes, c.end-part.Offset)); err != nil {
 		return fmt.Errorf("part %s: %w", part.ID, err)
 	}
 	return nil
@@ -100,7 +105,10 @@ func (c *content) shut() error {
 
 // Ready makes content an [api.Expectant]. Where the sizes of all blobs have been asked
 // for there is nothing left to look at.
-func (c *content) Ready() error {
+func (c *content) Ready(n int64) error {
+	if n < c.size-c.pos {
+		c.end = c.pos + n
+	}
 	if !c.remote || c.pos >= c.size {
 		return nil
 	}

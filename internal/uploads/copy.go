@@ -67,7 +67,7 @@ func (c *Copier) part(ctx context.Context, p *Part) (unreadable, err error) {
 // copyPart copies one blob, verifies it on the way, and returns how long the copy is.
 // What is wrong with the blob is no reason to stop; what is wrong with the copy is.
 func copyPart(ctx context.Context, from, to Blobs, p *Part, padding int64) (size int64, unreadable, err error) {
-	r, err := openPart(ctx, from, p, 0)
+	r, err := openPart(ctx, from, p, 0, p.Bytes)
 	if err != nil {
 		return 0, err, ctx.Err()
 	}

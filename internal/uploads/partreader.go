@@ -20,6 +20,7 @@ type partReader struct {
 	part  *Part
 	blob  io.ReadCloser // at the beginning of block
 	block int64
+	end   int64  // behind the last byte of blob, in the Part
 	whole uint32 // the checksum so far
 	sum   bool   // whole begins with the Part's first byte
 
@@ -30,16 +31,18 @@ type partReader struct {
 // blockBuffers serves readers that want less than a block at a time.
 var blockBuffers = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
 
-func openPart(ctx context.Context, blobs Blobs, p *Part, off int64) (*partReader, error) {
+// openPart opens a Part from off on, to be read up to end.
+func openPart(ctx context.Context, blobs Blobs, p *Part, off, end int64) (*partReader, error) {
 	if blocks := (p.Bytes + blockSize - 1) / blockSize; len(p.Sums) > 0 && int64(len(p.Sums)) != 4*blocks {
 		return nil, fmt.Errorf("%w: %d bytes of checksums for %d blocks", ErrCorrupt, len(p.Sums), blocks)
 	}
 	start := off - off%blockSize
-	blob, err := blobs.Open(ctx, p.ID, start, p.Bytes-start)
+	end = min(p.Bytes, (end+blockSize-1)/blockSize*blockSize)
+	blob, err := blobs.Open(ctx, p.ID, start, end-start)
 	if err != nil {
 		return nil, err
 	}
-	r := &partReader{part: p, blob: blob, block: start / blockSize, sum: start == 0}
+	r := &partReader{part: p, blob: blob, block: start / blockSize, end: end, sum: start == 0}
 	if off > start {
 		if err := r.fetch(); err != nil {
 			return nil, errors.Join(err, r.Close())
@@ -49,7 +52,7 @@ func openPart(ctx context.Context, blobs Blobs, p *Part, off int64) (*partReader
 	return r, nil
 }
 
-// Read returns what is left of a block at most. It must not be called at the end.
+// Read returns what is left of a block at most. It must not be called at r.end.
 func (r *partReader) Read(p []byte) (int, error) {
 	if len(r.ready) == 0 {
 		if n := r.next(); int64(len(p)) >= n { // no copy

@@ -147,7 +147,7 @@ func TestReady(t *testing.T) {
 	a := uploads.New(uploads.Config{Meta: w.meta, Blobs: w.blobs, Remote: true}).For("default")
 	c := uploadstest.Must(a.OpenFile(t.Context(), f.ID))(t)
 	defer c.Close()
-	ready := c.(api.Expectant).Ready
+	ready := func() error { return c.(api.Expectant).Ready(2) }
 	if err := ready(); err != nil {
 		t.Errorf("the first byte: %v", err)
 	}

@@ -16,7 +16,6 @@
 package uploads
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -76,6 +75,7 @@ type Service struct {
 	keys    *keyring
 	md5s    *runningMD5s
 	flights *flights
+	lookout *lookout
 }
 
 // New returns a Service. The caller runs [Service.Janitor] beside it.
@@ -98,6 +98,7 @@ func New(c Config) *Service {
 		keys:    &keyring{meta: c.Meta, now: c.Now, lease: c.Lease},
 		md5s:    &runningMD5s{wanted: map[string]bool{}, uploads: map[string]*runningMD5{}},
 		flights: &flights{bytes: map[string]int64{}},
+		lookout: &lookout{},
 	}
 }
 
@@ -113,9 +114,6 @@ func (s *Service) For(project string) api.API { return s.As(Caller{Project: proj
 
 // As returns the API of a caller's project, as far as the caller's key reaches.
 func (s *Service) As(c Caller) api.API { return &tenant{Service: s, caller: c} }
-
-// Ready says whether the records can be read. The stores may be full.
-func (s *Service) Ready(ctx context.Context) error { return s.Meta.Ping(ctx) }
 
 func (s *Service) now() int64 { return s.Now().Unix() }
 
