@@ -39,9 +39,9 @@ type Step struct {
 func UploadLife(parts int, store time.Duration) []Step {
 	life := []Step{{Statements: 1, Charge: true, Behind: 1}}
 	for range parts {
-		life = append(life, Step{Store: store, Statements: 4})
+		life = append(life, Step{Store: store, Statements: 3})
 	}
-	return append(life, Step{Statements: 6, Charge: true, Behind: 1})
+	return append(life, Step{Statements: 5, Charge: true, Behind: 1})
 }
 
 // Result is what came of a run.
