@@ -80,7 +80,8 @@ func explain(ctx context.Context, op, name string, err error) error {
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.HTTPStatusCode() != 0 {
 		e.status = answer.HTTPStatusCode()
-		e.passes = e.status >= 500 && e.status != http.StatusNotImplemented || e.status == http.StatusTooManyRequests
+		// An answer of success that is an error has broken off.
+		e.passes = e.status < 300 || e.status >= 500 && e.status != http.StatusNotImplemented || e.status == http.StatusTooManyRequests
 	}
 	var known smithy.APIError
 	if errors.As(err, &known) {

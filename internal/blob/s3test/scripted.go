@@ -259,7 +259,8 @@ type Result struct {
 // Doomed are the names that a DeleteObjects is about.
 func (x *Exchange) Doomed() (names []string) {
 	var asked struct{ Object []struct{ Key string } }
-	if err := xml.NewDecoder(x.R.Body).Decode(&asked); err != nil {
+	data, ok := x.Read() // to its end: a sender who is answered before may miss the answer
+	if !ok || xml.Unmarshal(data, &asked) != nil {
 		return nil
 	}
 	for _, o := range asked.Object {
