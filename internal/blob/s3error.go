@@ -136,9 +136,11 @@ var usual = pace{patience: 60 * time.Second, firstPause: 100 * time.Millisecond}
 
 // retry calls do until it succeeds or fails for good.
 func (p pace) retry(ctx context.Context, do func(attempt int) error) error {
+	began := time.Now()
 	for attempt := 0; ; attempt++ {
 		err := do(attempt)
-		if err == nil || !passes(err) || attempt == attempts-1 || p.pause(ctx, attempt) != nil {
+		// Whoever asked has waited for long enough when a store has hung once.
+		if err == nil || !passes(err) || attempt == attempts-1 || time.Since(began) >= p.patience || p.pause(ctx, attempt) != nil {
 			return err
 		}
 	}
