@@ -93,14 +93,19 @@ type outcome struct {
 	err    error
 }
 
+// broken says that it failed for a reason that the rules of the API do not know.
+func (o *outcome) broken() bool {
+	var known *api.Error
+	return o.err != nil && !errors.As(o.err, &known) || errors.Is(o.err, api.ErrUnavailable)
+}
+
 // unknown says that nobody was told whether it happened.
 func (o *outcome) unknown() bool { return o.Last == 0 }
 
 // mayMiss says whether it may not have happened: nobody was told that it did,
 // nor why it did not.
 func (o *outcome) mayMiss() bool {
-	var known *api.Error
-	return o.unknown() || o.err != nil && !errors.As(o.err, &known)
+	return o.unknown() || o.broken()
 }
 
 // try runs actors of the kinds in an order that pick chooses, among them a
@@ -168,8 +173,7 @@ func (r *rig) judge(what string, outcomes []*outcome, needs needs, start int64, 
 		r.takeStrays()
 	}
 	for _, o := range outcomes {
-		var known *api.Error
-		if o.err != nil && !errors.As(o.err, &known) && !excused(o, outcomes) {
+		if o.broken() && !excused(o, outcomes) {
 			t.Fatalf("%s: %s answered %v", what, o.kind.name, o.err)
 		}
 	}
