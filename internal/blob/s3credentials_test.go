@@ -50,6 +50,19 @@ func TestCredentialsGoAway(t *testing.T) {
 	}
 }
 
+// Nor is it the store's refusal that a machine has no role: who starts a node is told
+// what is missing.
+func TestMachineWithoutRole(t *testing.T) {
+	withoutKeys(t)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", serving(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no role", http.StatusForbidden)
+	}))
+	if _, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", "")); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+		t.Errorf("opened without credentials: %v", err)
+	}
+}
+
 // What the SDK has to say by itself does not get into the server's log, which has a
 // form of its own: here that a machine gives its role by the older protocol.
 func TestSDKIsSilent(t *testing.T) {
