@@ -130,6 +130,10 @@ var puts = []struct {
 		x.Stored(data)
 		x.Fail(200, "InternalError")
 	})), [3]string{busy, busy, busy}},
+	{"200 with a page for a body", once(always, afterBody(func(x *s3test.Exchange, data []byte) {
+		x.Stored(data)
+		io.WriteString(x.W, "<html>Please log in</html>")
+	})), [3]string{busy, busy, busy}},
 	{"200 before the body", once(always, func(x *s3test.Exchange) { x.Stored(nil) }), [3]string{busy, busy, busy}},
 	{"it stores something else", once(always, afterBody(func(x *s3test.Exchange, data []byte) {
 		data[len(data)/2] ^= 1
