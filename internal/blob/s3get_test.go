@@ -2,11 +2,13 @@ package blob_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,7 +106,9 @@ func TestGetsOfBadStores(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Script(http.MethodGet, row.misbehave)
-			r, err := b.Open(t.Context(), "part_ab", 1000, 300_000)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // much longer than any of them takes
+			defer cancel()
+			r, err := b.Open(ctx, "part_ab", 1000, 300_000)
 			var got []byte
 			if err == nil {
 				defer r.Close()
@@ -144,6 +148,12 @@ var deletes = []struct {
 	{"403 AccessDenied", "POST", fail(403, "AccessDenied"), nil, true},
 	{"404 NoSuchBucket", "POST", fail(404, "NoSuchBucket"), nil, true},
 	{"200 with an error for a body", "POST", fail(200, "InternalError"), nil, true},
+	{"an answer that breaks off, once", "POST", once(1, func(x *s3test.Exchange) {
+		x.W.Header().Set("Content-Length", "1000")
+		x.W.Write([]byte("<DeleteResult>"))
+		x.W.(http.Flusher).Flush()
+		x.Cut()
+	}), []string{"part_aa", "part_bb", "part_cc"}, false},
 	{"it says nothing", "POST", func(x *s3test.Exchange) { x.Doomed(); x.Tell(s3test.Result{}) }, nil, true},
 	{"it speaks of others", "POST", func(x *s3test.Exchange) {
 		x.Doomed()
@@ -170,6 +180,9 @@ func TestDeletesOfBadStores(t *testing.T) {
 			slices.Sort(gone)
 			if !slices.Equal(gone, row.gone) || (err != nil) != row.fails {
 				t.Errorf("gone: %q, %v; want %q", gone, err, row.gone)
+			}
+			if asked := s.Asked(); strings.Contains(row.name, "breaks off") && asked != 2 {
+				t.Errorf("the store was asked %d times for all of them together, want 2", asked)
 			}
 		})
 	}

@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -63,9 +66,67 @@ func newTransport(roots *x509.CertPool, patience time.Duration) *http.Transport 
 type versioned struct{ *http.Transport }
 
 func (v versioned) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.WithContext(r.Context())
+	body := &offered{ReadCloser: r.Body, answered: make(chan struct{})}
+	r = r.WithContext(body.traced(r.Context()))
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
-	return v.Transport.RoundTrip(r)
+	if r.Body == nil || r.Body == http.NoBody {
+		return v.Transport.RoundTrip(r)
+	}
+	r.Body = body
+	resp, err := v.Transport.RoundTrip(r)
+	if err != nil {
+		close(body.answered)
+		return nil, err
+	}
+	resp.Body = &answer{resp.Body, sync.OnceFunc(func() { close(body.answered) })}
+	return resp, nil
+}
+
+// answer is the body of one, which says when it is over.
+type answer struct {
+	io.ReadCloser
+	over func()
+}
+
+func (a *answer) Close() error {
+	defer a.over()
+	return a.ReadCloser.Close()
+}
+
+// offered is a body that the store was asked about, if the request has an Expect. To
+// one that answers before it was given the body net/http would send it all the same, to
+// be able to use the connection again.
+//
+// Nor does it write itself, as bodies of the SDK may: these are closed as soon as there
+// is an answer, and one that writes itself is then in error, for which net/http cuts off
+// the answer.
+type offered struct {
+	io.ReadCloser
+	answered chan struct{} // closed once the whole answer has been
+
+	asked  atomic.Int64 // when, in nanoseconds; 0 is not
+	wanted atomic.Bool
+}
+
+func (o *offered) traced(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		Wait100Continue: func() { o.asked.Store(time.Now().UnixNano()) },
+		Got100Continue:  func() { o.wanted.Store(true) },
+	})
+}
+
+// refused says whether there is an answer, and no wish for the body.
+func (o *offered) refused() bool {
+	asked := o.asked.Load()
+	return asked != 0 && !o.wanted.Load() && time.Now().UnixNano()-asked < int64(continueTimeout)
+}
+
+func (o *offered) Read(p []byte) (int, error) {
+	if o.refused() {
+		<-o.answered // by an error net/http would cut it off
+		return 0, io.ErrClosedPipe
+	}
+	return o.ReadCloser.Read(p)
 }
 
 // conn gives up a store that takes nothing any more, and copies in large pieces:

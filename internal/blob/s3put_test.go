@@ -130,6 +130,10 @@ var puts = []struct {
 		x.Stored(data)
 		x.Fail(200, "InternalError")
 	})), [3]string{busy, busy, busy}},
+	{"200 with a page for a body", once(always, afterBody(func(x *s3test.Exchange, data []byte) {
+		x.Stored(data)
+		io.WriteString(x.W, "<html>Please log in</html>")
+	})), [3]string{busy, busy, busy}},
 	{"200 before the body", once(always, func(x *s3test.Exchange) { x.Stored(nil) }), [3]string{busy, busy, busy}},
 	{"it stores something else", once(always, afterBody(func(x *s3test.Exchange, data []byte) {
 		data[len(data)/2] ^= 1
@@ -178,6 +182,9 @@ func TestPutsOfBadStores(t *testing.T) {
 				size, err := b.Put(t.Context(), "part_ab", way.open(data))
 				if got := outcome(err); got != row.want[i] {
 					t.Fatalf("%s (%v), want %s", got, err, row.want[i])
+				}
+				if asked := s.Asked(); row.want == [3]string{stored, busy, stored} && way.name == "streamed" && asked != 1 {
+					t.Errorf("a body that had gone half was sent in %d requests", asked)
 				}
 				if err != nil {
 					return
@@ -267,6 +274,40 @@ func TestSourceIsLetGo(t *testing.T) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A store that answers before it has the body, and keeps the connection, gets none of it:
+// the source can be sent in another request.
+func TestRefusedBeforeTheBody(t *testing.T) {
+	const full403 = "<Error><Code>QuotaExceeded</Code><Message>scripted</Message></Error>"
+	s, b := scripted(t, time.Minute)
+	answer := "503 Slow Down\r\nContent-Length: 0\r\n\r\n"
+	s.Script(http.MethodPut, func(x *s3test.Exchange) {
+		c, _, err := x.W.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		head, body, _ := strings.Cut("HTTP/1.1 "+answer, "\r\n\r\n")
+		io.WriteString(c, head+"\r\n\r\n")
+		time.Sleep(20 * time.Millisecond) // what comes late is read all the same
+		io.WriteString(c, body)
+		io.Copy(io.Discard, c)
+	})
+	read := 0
+	source := &bounded{readerFunc(func(p []byte) (int, error) {
+		read += len(p)
+		return len(p), nil
+	}), 64 << 20}
+	_, err := b.Put(t.Context(), "part_ab", source)
+	if outcome(err) != busy || s.Asked() != 4 || read != 16<<10 {
+		t.Errorf("asked %d times, %d bytes of the source were read, and only its head is needed to begin: %v", s.Asked(), read, err)
+	}
+	answer = fmt.Sprintf("403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%s", len(full403), full403)
+	if _, err := b.Put(t.Context(), "part_ab", source); outcome(err) != full {
+		t.Errorf("the reason is lost: %v", err)
+	}
+}
 
 // What stores do otherwise than AWS is found out at the start.
 func TestQuirks(t *testing.T) {

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http/httptrace"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // paddingMost is the largest number of zero bytes that a blob is filled up with. What
@@ -23,7 +20,7 @@ func (s *S3) putStream(ctx context.Context, name string, head []byte, r io.Reade
 		a := body.attempt()
 		in := s.object(name, body.size)
 		in.Body = a
-		out, err := s.put(a.traced(ctx), in)
+		out, err := s.put(ctx, in)
 		ended := a.end()
 		switch {
 		case ended != nil: // of what was sent there is no whole
@@ -75,20 +72,9 @@ type promised struct {
 type attempt struct {
 	of   *promised
 	over chan struct{} // closed once the request is
-
-	asked  atomic.Int64 // when the store was asked whether it wants the body, in nanoseconds
-	wanted atomic.Bool  // it does
 }
 
 func (b *promised) attempt() *attempt { return &attempt{of: b, over: make(chan struct{})} }
-
-// traced returns a context by which the attempt learns what the store says.
-func (a *attempt) traced(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		Wait100Continue: func() { a.asked.Store(time.Now().UnixNano()) },
-		Got100Continue:  func() { a.wanted.Store(true) },
-	})
-}
 
 // end waits until nobody reads from the source, and nobody will. It returns the error
 // of the source.
@@ -99,17 +85,7 @@ func (a *attempt) end() error {
 	return a.of.err
 }
 
-// refused says whether the store has answered before it was given the body. net/http
-// would send it all the same, to be able to use the connection again.
-func (a *attempt) refused() bool {
-	asked := a.asked.Load()
-	return asked != 0 && !a.wanted.Load() && time.Now().UnixNano()-asked < int64(continueTimeout)
-}
-
 func (a *attempt) Read(p []byte) (int, error) {
-	if a.refused() {
-		<-a.over
-	}
 	b := a.of
 	b.mu.Lock()
 	defer b.mu.Unlock()
