@@ -145,23 +145,8 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // ReadFrom is what net/http sends a body with. A piece goes out as soon as there is
 // one, however small: stores give up connections on which nothing comes.
-func (c *conn) ReadFrom(r io.Reader) (total int64, err error) {
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	buf := getBuffer()
 	defer buffers.Put(buf)
-	for {
-		n, rerr := r.Read(buf.bytes)
-		if n > 0 {
-			w, err := c.Write(buf.bytes[:n])
-			total += int64(w)
-			if err != nil {
-				return total, err
-			}
-		}
-		if rerr == io.EOF {
-			return total, nil
-		}
-		if rerr != nil {
-			return total, rerr
-		}
-	}
+	return io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, buf.bytes) // which would call ReadFrom again
 }
