@@ -28,17 +28,23 @@ func schemaVersion(schema fs.FS, dir string) (int64, error) {
 	return int64(len(steps)), err
 }
 
-// versions says which version of the schema the database has, 0 for none, and which
-// is the oldest whose programs can use it.
-func versions(ctx context.Context, pool *pgxpool.Pool) (have, oldest int64, err error) {
+// versions says which version of the schema the database has, 0 for none, which this
+// program brings, and which is the oldest whose programs can use what is there.
+func versions(ctx context.Context, pool *pgxpool.Pool) (have, want, oldest int64, err error) {
+	if want, err = schemaVersion(postgresSchema, "postgres"); err != nil {
+		return 0, 0, 0, err
+	}
 	err = pool.QueryRow(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
 	if code(err) == undefinedTable {
-		return 0, 0, nil
+		return 0, want, 0, nil
 	}
 	if err == nil && have > 0 {
 		err = pool.QueryRow(ctx, `SELECT MAX(version) FROM oldest_version`).Scan(&oldest)
 	}
-	return have, oldest, err
+	if err != nil {
+		err = fmt.Errorf("the version of the database: %w", err)
+	}
+	return have, want, oldest, err
 }
 
 // usable refuses a schema of a later version whose programs have left ours behind.
@@ -53,13 +59,9 @@ func usable(have, want, oldest int64) error {
 // migratePostgres applies the steps that are missing, each in a transaction of its
 // own, while other processes use the database. Of those that start at once, one does.
 func migratePostgres(ctx context.Context, pool *pgxpool.Pool) error {
-	want, err := schemaVersion(postgresSchema, "postgres")
+	have, want, oldest, err := versions(ctx, pool)
 	if err != nil {
 		return err
-	}
-	have, oldest, err := versions(ctx, pool)
-	if err != nil {
-		return fmt.Errorf("the version of the database: %w", err)
 	}
 	if have >= want {
 		return usable(have, want, oldest)
@@ -98,13 +100,9 @@ func migratePostgres(ctx context.Context, pool *pgxpool.Pool) error {
 
 // verifyPostgresVersion refuses a schema that this program cannot read.
 func verifyPostgresVersion(ctx context.Context, pool *pgxpool.Pool) error {
-	want, err := schemaVersion(postgresSchema, "postgres")
+	have, want, oldest, err := versions(ctx, pool)
 	if err != nil {
 		return err
-	}
-	have, oldest, err := versions(ctx, pool)
-	if err != nil {
-		return fmt.Errorf("the version of the database: %w", err)
 	}
 	if have == 0 {
 		return ErrEmpty

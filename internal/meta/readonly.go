@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 )
 
 // OpenSQLiteReadOnly opens the database for reading beside the server that
@@ -35,16 +34,16 @@ var (
 // verifyVersion refuses a schema that is not this program's, which only a server
 // brings up to date.
 func verifyVersion(db *sql.DB) error {
-	steps, err := fs.Glob(sqliteSchema, "sqlite/*.sql")
+	want, err := schemaVersion(sqliteSchema, "sqlite")
 	if err != nil {
 		return err
 	}
-	var have int
+	var have int64
 	if err := db.QueryRow(`SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1`).Scan(&have); err != nil {
 		return err
 	}
-	if have != len(steps) {
-		return fmt.Errorf("%w: it has version %d, and this program reads version %d: start its server once, or use the program that made it", ErrVersion, have, len(steps))
+	if have != want {
+		return fmt.Errorf("%w: it has version %d, and this program reads version %d: start its server once, or use the program that made it", ErrVersion, have, want)
 	}
 	return nil
 }
