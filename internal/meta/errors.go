@@ -13,8 +13,8 @@ import (
 
 // known says what an error of the database means to the domain.
 func known(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, uploads.ErrUnavailable) { // it has been said
+		return err
 	}
 	code, ok := sqliteCode(err)
 	if !ok {
