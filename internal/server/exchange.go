@@ -213,25 +213,10 @@ var largeBuffers = sync.Pool{New: func() any { b := make([]byte, writeSize); ret
 const writeSize = 256 << 10
 
 // ReadFrom sends all of r, with a deadline for each piece.
-func (x *exchange) ReadFrom(r io.Reader) (total int64, err error) {
+func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	buf := largeBuffers.Get().(*[]byte)
 	defer largeBuffers.Put(buf)
-	for {
-		n, rerr := r.Read(*buf)
-		if n > 0 {
-			w, err := x.Write((*buf)[:n])
-			total += int64(w)
-			if err != nil {
-				return total, err
-			}
-		}
-		if rerr == io.EOF {
-			return total, nil
-		}
-		if rerr != nil {
-			return total, rerr
-		}
-	}
+	return io.CopyBuffer(struct{ io.Writer }{x}, struct{ io.Reader }{r}, *buf) // which would call ReadFrom again
 }
 
 // setDeadline moves a deadline on. A ResponseWriter without deadlines is one
