@@ -22,7 +22,10 @@ type cli struct {
 	Projects projectsCmd `cmd:"" help:"Show what projects hold, and set what they may."`
 	Audit    auditCmd    `cmd:"" help:"List who made and revoked keys, changed limits, and deleted Files."`
 	Ready    readyCmd    `cmd:"" help:"Ask a server whether it can serve. Exits 1 if not."`
+	Config   configCmd   `cmd:"" help:"Show the settings that serve would run with, and where each comes from. Exits 1 if it would refuse them."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	configFlag
 }
 
 const description = `Your own OpenAI Uploads and Files API, in one program.

@@ -15,8 +15,8 @@ import (
 // storeFlags are shared by all commands that touch what is kept.
 type storeFlags struct {
 	dataFlag
-	Meta  string `placeholder:"URL" help:"Where the records are kept, if not in --data: postgres://USER@HOST/DATABASE, which any number of nodes may share."`
-	Blobs string `placeholder:"URL" help:"Where the bytes are kept, if not in --data: s3://BUCKET/PREFIX?endpoint=URL&region=NAME&path_style=true, with credentials as the AWS command line finds them; or a directory, which the nodes share."`
+	Meta  string `secret:"" placeholder:"URL" help:"Where the records are kept, if not in --data: postgres://USER@HOST/DATABASE, which any number of nodes may share."`
+	Blobs string `secret:"" placeholder:"URL" help:"Where the bytes are kept, if not in --data: s3://BUCKET/PREFIX?endpoint=URL&region=NAME&path_style=true, with credentials as the AWS command line finds them; or a directory, which the nodes share."`
 }
 
 // validate refuses what cannot be meant.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"uploadd/internal/access"
 	"uploadd/internal/blob"
 	"uploadd/internal/server"
@@ -17,45 +19,54 @@ import (
 	"uploadd/web"
 )
 
-type serveCmd struct {
+type serveCmd struct{ serveFlags }
+
+type serveFlags struct {
 	storeFlags
-	Listen    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
+	Listen    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}), or 'systemd' for the socket that systemd hands over."`
 	UploadTTL time.Duration `default:"1h" placeholder:"DURATION" help:"How long an Upload stays open (${default})."`
 	MaxPart   size          `default:"64MiB" placeholder:"SIZE" help:"The largest Part (${default})."`
 	MaxUpload size          `default:"8GiB" placeholder:"SIZE" help:"The largest Upload (${default})."`
 	MaxFile   size          `default:"512MiB" placeholder:"SIZE" help:"The largest File of a single POST /v1/files (${default})."`
-	LogFormat string        `default:"json" enum:"text,json" help:"How to log requests, to standard error: text or json (${default})."`
-	Quiet     bool          `short:"q" help:"Log errors only."`
+	StopTime  time.Duration `default:"30s" placeholder:"DURATION" help:"How long parts and downloads in flight may take once the server has been told to stop (${default})."`
+	logFlags
 	tlsFlags
 	debugFlags
 }
 
 const (
 	janitorPeriod = 2 * time.Second
-	// drainTime is how long parts and downloads in flight may take once the
-	// server has been told to stop.
-	drainTime = 30 * time.Second
 	// project owns everything while no key was ever made.
 	project = "default"
 )
 
-func (c *serveCmd) Run(env *environment) error {
-	if c.UploadTTL < time.Second {
-		return fmt.Errorf("--upload-ttl=%s: it must be at least 1s", c.UploadTTL)
+// validate finds all that cannot be meant.
+func (f *serveFlags) validate() error {
+	var faults []error
+	if f.UploadTTL < time.Second {
+		faults = append(faults, fmt.Errorf("--upload-ttl=%s: it must be at least 1s", f.UploadTTL))
 	}
-	if err := c.validateTLS(); err != nil {
+	if f.StopTime < 0 {
+		faults = append(faults, fmt.Errorf("--stop-time=%s: it cannot be less than nothing", f.StopTime))
+	}
+	faults = append(faults, f.storeFlags.validate(), f.validateListen(), f.validateTLS(), f.validateLog())
+	return errors.Join(faults...)
+}
+
+func (c *serveCmd) Run(env *environment) error {
+	if err := c.validate(); err != nil {
 		return err
 	}
-	local, err := loopback(c.Listen)
+	port, err := c.port()
 	if err != nil {
 		return err
 	}
-	if !local {
-		if err := c.requireKey(env.ctx); err != nil {
+	if !port.loopback() {
+		if err := c.requireKey(env.ctx, port); err != nil {
 			return err
 		}
 	}
-	log := newLogger(env.stderr, c.LogFormat, c.Quiet)
+	log := c.newLogger(env.stderr)
 	st, err := c.open(env.ctx)
 	if err != nil {
 		return err
@@ -65,15 +76,15 @@ func (c *serveCmd) Run(env *environment) error {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	listener, scheme, err := c.listen(env.ctx, c.Listen, st.dir, log)
+	listener, scheme, err := c.listen(env.ctx, port, st.dir, log)
 	if err != nil {
 		return errors.Join(err, stopDebug(), st.Close())
 	}
-	return errors.Join(c.serve(env, st, listener, scheme, log), stopDebug(), st.Close())
+	return errors.Join(c.serve(env, st, listener, scheme, port.loopback(), log), stopDebug(), st.Close())
 }
 
 // serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, log *slog.Logger) error {
+func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, local bool, log *slog.Logger) error {
 	svc := uploads.New(uploads.Config{
 		Meta:      st.meta,
 		Blobs:     st.blobs,
@@ -101,7 +112,7 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		return errors.Join(err, listener.Close())
 	}
 	gate := &access.Gate{Store: st.meta, API: svc.As, Now: svc.Now}
-	if local, _ := loopback(listener.Addr().String()); local {
+	if local {
 		gate.Open = project
 	}
 	srv := server.NewHTTPServer(server.New(server.Config{
@@ -120,13 +131,16 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	fmt.Fprintf(env.stdout, "uploadd listens on %s://%s/v1 and keeps %s\n", scheme, listener.Addr(), st)
+	tellSupervisor(log, daemon.SdNotifyReady)
+	go feedWatchdog(env.ctx, log)
 	select {
 	case err := <-served:
 		return err
 	case <-env.ctx.Done():
 	}
-	log.Info("stopping: requests in flight may finish", "within", drainTime)
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	tellSupervisor(log, daemon.SdNotifyStopping)
+	log.Info("stopping: requests in flight may finish", "within", c.StopTime)
+	ctx, cancel := context.WithTimeout(context.Background(), c.StopTime)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
 		log.Warn("requests were cut off", "err", err)
@@ -157,19 +171,9 @@ func warnUntrusted(log *slog.Logger, st *stores) {
 	}
 }
 
-// loopback says whether only this machine can reach address.
-func loopback(address string) (bool, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false, fmt.Errorf("--listen=%s: %w", address, err)
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback(), nil
-}
-
 // requireKey refuses to listen where others can reach it while there is no key
 // that would tell them apart.
-func (c *serveCmd) requireKey(ctx context.Context) error {
+func (c *serveCmd) requireKey(ctx context.Context, p port) error {
 	st, err := c.openForReading(ctx)
 	if err == nil {
 		defer st.Close()
@@ -179,7 +183,7 @@ func (c *serveCmd) requireKey(ctx context.Context) error {
 	} else if !errors.Is(err, errNoData) {
 		return err
 	}
-	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. make one with: uploadd keys create --project NAME --data %s", c.Listen, c.Data)
+	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. make one with: uploadd keys create --project NAME --data %s", p.address, c.Data)
 }
 
 // authenticate joins the server, which knows the API alone, to the gate.

@@ -43,12 +43,12 @@ func (f tlsFlags) validateTLS() error {
 // listen opens the public port, with TLS if the flags ask for it, and looks after
 // the certificates until ctx ends. dir is the data directory; scheme is that of
 // the port's URL.
-func (f tlsFlags) listen(ctx context.Context, address, dir string, log *slog.Logger) (listener net.Listener, scheme string, err error) {
+func (f tlsFlags) listen(ctx context.Context, port port, dir string, log *slog.Logger) (listener net.Listener, scheme string, err error) {
 	config, watch, err := f.certificates(dir, log)
 	if err != nil {
 		return nil, "", err
 	}
-	listener, err = net.Listen("tcp", address)
+	listener, err = port.listen()
 	if err != nil {
 		return nil, "", err
 	}

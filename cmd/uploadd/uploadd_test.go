@@ -25,7 +25,7 @@ import (
 
 // TestMain lets the test binary be the program, so that a test can kill it.
 func TestMain(m *testing.M) {
-	if os.Getenv("UPLOADD_TEST_MAIN") != "" {
+	if os.Getenv("BE_UPLOADD") != "" {
 		main()
 	}
 	os.Exit(m.Run())
@@ -53,7 +53,7 @@ var firstLine = regexp.MustCompile(`^uploadd listens on (http://127\.0\.0\.1:\d+
 func start(t testing.TB, data string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(os.Args[0], append([]string{"serve", "--listen=127.0.0.1:0", "--data=" + data, "--quiet"}, args...)...)}
-	p.cmd.Env = append(os.Environ(), "UPLOADD_TEST_MAIN=1")
+	p.cmd.Env = append(os.Environ(), "BE_UPLOADD=1")
 	p.cmd.Stderr = t.Output()
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
@@ -230,7 +230,7 @@ func TestUntrustedDisk(t *testing.T) {
 	var log bytes.Buffer
 	disk := uploadstest.Must(blob.OpenDisk(dir))(t)
 	defer disk.Close()
-	warnUntrusted(newLogger(&log, "text", false), &stores{disk: disk, meta: &meta.Store{}})
+	warnUntrusted((&logFlags{LogFormat: "text", LogLevel: "info"}).newLogger(&log), &stores{disk: disk, meta: &meta.Store{}})
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "tmpfs") {
 		t.Errorf("the log says %q", log.String())
 	}
