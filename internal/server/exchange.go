@@ -116,8 +116,11 @@ func (s *server) end(x *exchange) {
 		x.caller.Done()
 	}
 	level := slog.LevelInfo
-	if x.status >= 500 || failure != nil {
+	switch path := x.request.URL.Path; {
+	case x.status >= 500 || failure != nil:
 		level = slog.LevelError
+	case path == "/healthz" || path == "/readyz": // which are asked every few seconds, for years
+		level = slog.LevelDebug
 	}
 	attrs := []any{
 		"request_id", x.id, "method", cut(x.request.Method), "path", shortened(x.request.URL), "status", x.status,

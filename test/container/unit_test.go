@@ -2,7 +2,7 @@ package container
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +20,12 @@ const unitFile = "../../deploy/uploadd.service"
 // setting returns the values of a setting of the unit, in their order.
 func setting(t *testing.T, name string) (values []string) {
 	t.Helper()
-	text := string(uploadstest.Must(os.ReadFile(unitFile))(t))
+	return settings(t, unitFile, name)
+}
+
+func settings(t *testing.T, file, name string) (values []string) {
+	t.Helper()
+	text := string(uploadstest.Must(os.ReadFile(file))(t))
 	for _, m := range regexp.MustCompile(`(?m)^`+name+`=(.*)$`).FindAllStringSubmatch(text, -1) {
 		values = append(values, m[1])
 	}
@@ -36,15 +41,20 @@ func analyze(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// systemd understands every line of the unit, and finds little to say against it.
+// systemd understands every line of the unit, by itself and with a socket, and finds
+// little to say against it.
 func TestUnit(t *testing.T) {
-	text := uploadstest.Must(os.ReadFile(unitFile))(t)
-	text = bytes.ReplaceAll(text, []byte("/usr/local/bin/uploadd"), []byte(program.Path()))
-	unit := filepath.Join(t.TempDir(), "uploadd.service")
-	if err := os.WriteFile(unit, text, 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for _, name := range []string{"uploadd.service", "uploadd.socket", "uploadd.service.d/socket.conf"} {
+		text := uploadstest.Must(os.ReadFile(filepath.Join("../../deploy", name)))(t)
+		text = bytes.ReplaceAll(text, []byte("/usr/local/bin/uploadd"), []byte(program.Path()))
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if out := analyze(t, "verify", unit); out != "" {
+	unit := filepath.Join(dir, "uploadd.service")
+	if out := analyze(t, "verify", unit, filepath.Join(dir, "uploadd.socket")); out != "" {
 		t.Errorf("systemd-analyze verify: %s", out)
 	}
 	analyze(t, "security", "--offline=true", "--threshold=20", unit) // of 100
@@ -101,36 +111,4 @@ func calls(t *testing.T, set string) (names []string) {
 		}
 	}
 	return names
-}
-
-// The commands of the unit start a server, and wait until it can serve.
-func TestUnitCommands(t *testing.T) {
-	n := os.Getpid() << 2
-	address := fmt.Sprintf("127.%d.%d.%d:8080", n>>16&0xff, n>>8&0xff, n&0xff) // nobody else's
-	var env []string
-	for _, values := range setting(t, "Environment") {
-		for value := range strings.FieldsSeq(values) {
-			env = append(env, strings.Replace(value, "/var/lib/uploadd", t.TempDir(), 1))
-		}
-	}
-	env = append(env, "UPLOADD_LISTEN="+address, "UPLOADD_URL=http://"+address)
-	line := func(name string) *exec.Cmd {
-		args := strings.Fields(setting(t, name)[0])
-		if args[0] != "/usr/local/bin/uploadd" {
-			t.Fatalf("%s runs %s", name, args[0])
-		}
-		cmd := exec.Command(program.Path(), args[1:]...)
-		cmd.Env = env
-		return cmd
-	}
-	server := line("ExecStart")
-	server.Stderr = t.Output()
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer server.Wait()
-	defer server.Process.Kill()
-	if out, err := line("ExecStartPost").CombinedOutput(); err != nil {
-		t.Errorf("waiting for the server: %v\n%s", err, out)
-	}
 }
