@@ -11,7 +11,7 @@ import (
 func main() {
 	// The data directory may be a volume that others can enter, and SQLite would make
 	// its files for everybody to read.
-	syscall.Umask(0o077)
+	hideNewFiles()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -21,6 +21,9 @@ type storeFlags struct {
 
 // validate refuses what cannot be meant.
 func (f storeFlags) validate() error {
+	if err := refusePlatform(); err != nil {
+		return err
+	}
 	switch {
 	case f.Meta != "" && !strings.HasPrefix(f.Meta, "postgres://") && !strings.HasPrefix(f.Meta, "postgresql://"):
 		return fmt.Errorf("--meta=%s: write it like postgres://user@host/database", redactURL(f.Meta))

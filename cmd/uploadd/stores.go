@@ -104,7 +104,7 @@ func lockDirectory(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock(lock, exclusive|atOnce); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("%s is in use by another uploadd: stop it, or choose another directory with --data (%w)", dir, err)
 	}
@@ -119,7 +119,7 @@ func holdDeletions(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH); err != nil {
+	if err := flock(f, shared); err != nil {
 		return nil, errors.Join(fmt.Errorf("holding up deletions: %w", err), f.Close())
 	}
 	return f, nil
@@ -135,7 +135,7 @@ func (s *stores) mayDelete() (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	switch err := flock(f, exclusive|atOnce); {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		return nil, f.Close()
 	case err != nil:

@@ -95,7 +95,7 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, er
 	if err := d.room(); err != nil {
 		return 0, err
 	}
-	f, err := d.root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	f, err := d.root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
 	if err != nil {
 		return 0, err
 	}
@@ -129,7 +129,7 @@ func (d *Disk) Open(ctx context.Context, key string, off, n int64) (io.ReadClose
 		return nil, err
 	}
 	// O_NONBLOCK: opening a FIFO that somebody planted must not wait.
-	f, err := d.root.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := d.root.OpenFile(path, os.O_RDONLY|noFollow|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

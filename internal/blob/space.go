@@ -7,11 +7,10 @@ import (
 
 // space is the size of the disk and what is free of it, in bytes.
 func (d *Disk) space() (total, free int64, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Fstatfs(int(d.dir.Fd()), &st); err != nil {
+	if total, free, err = spaceOf(d.dir); err != nil {
 		return 0, 0, fmt.Errorf("free space of %s: %w", d.dir.Name(), err)
 	}
-	return int64(st.Blocks) * int64(st.Bsize), int64(st.Bavail) * int64(st.Bsize), nil
+	return total, free, nil
 }
 
 // room refuses more bytes when the disk is all but full.

@@ -32,7 +32,7 @@ func newBallast(database string) *ballast {
 	for i := range 2 {
 		b.files = append(b.files, database+"-ballast"+strconv.Itoa(i+1))
 	}
-	if total, _, err := b.space(); err == nil {
+	if total, _, err := spaceOf(b.dir); err == nil {
 		b.size = min(ballastMost, total/ballastShare) / int64(len(b.files))
 	}
 	return b
@@ -64,7 +64,7 @@ func (b *ballast) refill() (room bool) {
 	if !missing {
 		return true
 	}
-	if _, free, err := b.space(); err == nil && free < 2*b.size*int64(len(b.files)) {
+	if _, free, err := spaceOf(b.dir); err == nil && free < 2*b.size*int64(len(b.files)) {
 		return false
 	}
 	for _, path := range b.files {
@@ -85,15 +85,6 @@ func (b *ballast) fill(path string) error {
 		return err
 	}
 	return errors.Join(allocate(f, b.size), f.Close())
-}
-
-// space is the size of the disk and what is free of it, in bytes.
-func (b *ballast) space() (total, free int64, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(b.dir, &st); err != nil {
-		return 0, 0, err
-	}
-	return int64(st.Blocks) * int64(st.Bsize), int64(st.Bavail) * int64(st.Bsize), nil
 }
 
 // zeros makes f n bytes long by writing them.

@@ -145,3 +145,11 @@ func TestRelease(t *testing.T) {
 		}
 	}
 }
+
+// Both programs can be built for the systems that a release is for and this is not.
+func TestOtherSystems(t *testing.T) {
+	for _, system := range []string{"windows/amd64", "darwin/arm64"} {
+		os, arch, _ := strings.Cut(system, "/")
+		output(t, "env", "CGO_ENABLED=0", "GOOS="+os, "GOARCH="+arch, "go", "build", "-o", t.TempDir(), "./cmd/...")
+	}
+}
