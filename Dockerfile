@@ -1,10 +1,11 @@
 # syntax=docker/dockerfile:1
-FROM golang:1.26.8 AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN make build BIN=/out
+ARG TARGETOS TARGETARCH
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH make build BIN=/out
 RUN mkdir -m 0770 /out/data
 
 # Nothing but the program, and the authorities that a bucket, a database or an ACME server

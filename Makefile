@@ -1,6 +1,6 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit outside build sbom release audit crash powercut race-histories faults mutants backup nodes scaling migrate hostile transfer page soak parsers fuzz bench
+.PHONY: run test tools lint unit outside build sbom release latest audit crash powercut race-histories faults mutants backup nodes scaling migrate hostile transfer page soak parsers fuzz bench
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
@@ -46,6 +46,9 @@ sbom: build ## what the program is linked from, and its licences, in CycloneDX
 
 release: ## archives for every platform in dist/, with checksums and bills of materials
 	scripts/release
+
+latest: ## the tests of unit, with the newest version of every dependency, in a copy
+	scripts/latest
 
 audit: ## known vulnerabilities that the program can run into; asks vuln.go.dev, or VULNDB=file:///…
 	go tool -modfile=audit.mod govulncheck $(if $(VULNDB),-db $(VULNDB)) ./...

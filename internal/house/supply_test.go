@@ -18,7 +18,7 @@ const oldestGo = "go1.26.6"
 var (
 	goLine        = regexp.MustCompile(`(?m)^go (\S+)$`)
 	toolchainLine = regexp.MustCompile(`(?m)^toolchain (\S+)$`)
-	imageLine     = regexp.MustCompile(`(?m)^FROM golang:(\S+) `)
+	imageLine     = regexp.MustCompile(`(?m)^FROM --platform=\$BUILDPLATFORM golang:(\S+) `)
 	usesLine      = regexp.MustCompile(`(?m)^\s*(?:- )?uses:\s*(.*)$`)
 	pinned        = regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
 )
