@@ -18,7 +18,7 @@ var inCerts = []mutant{
 	{"a connection has any number of requests", "F4", "internal/server/listen.go", "MaxConcurrentStreams:          64", "MaxConcurrentStreams:          1000", []string{tTLS}},
 	{"a certificate without its key is no mistake", "H6", tlsFlags, `case files && f.TLSKey == "":`, `case files && f.TLSKey == "none":`, []string{tProgram}},
 	{"strangers can take profiles", "H6", "cmd/uploadd/debug.go", "!addr.IP.IsLoopback()", "addr.IP.IsMulticast()", []string{tProgram}},
-	{"everybody can read the database", "H6", "cmd/uploadd/main.go", "syscall.Umask(0o077)", "syscall.Umask(0)", []string{tProgram}},
+	{"everybody can read the database", "H6", "cmd/uploadd/os_unix.go", "syscall.Umask(0o077)", "syscall.Umask(0)", []string{tProgram}},
 	{"browsers may go back to plain HTTP", "I2", "internal/server/server.go", "if r.TLS != nil {", "if r.TLS == nil {", []string{tTLS}},
 	{"any certificate will do from afar", "I2", "cmd/uploadd/ready.go", "ip != nil && ip.IsLoopback()", "ip != nil", []string{tProgram}},
 }
