@@ -20,7 +20,8 @@ type cli struct {
 	Migrate  migrateCmd  `cmd:"" help:"Move everything to other stores, beside a running server: from a directory to PostgreSQL and S3, for example, or back. Exits 1 if a server cannot be started there yet."`
 	Keys     keysCmd     `cmd:"" help:"Make, list and revoke the keys that let callers in."`
 	Projects projectsCmd `cmd:"" help:"Show what projects hold, and set what they may."`
-	Audit    auditCmd    `cmd:"" help:"List who made and revoked keys, changed limits, and deleted Files."`
+	Hooks    hooksCmd    `cmd:"" help:"Make, list and remove the hooks that are told what happens to Uploads and Files."`
+	Audit    auditCmd    `cmd:"" help:"List who made and ended keys and hooks, changed limits, and deleted Files."`
 	Ready    readyCmd    `cmd:"" help:"Ask a server whether it can serve. Exits 1 if not."`
 	Config   configCmd   `cmd:"" help:"Show the settings that serve would run with, and where each comes from. Exits 1 if it would refuse them."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -105,7 +105,7 @@ func (c *auditCmd) Run(env *environment) error {
 			after = e.Seq
 			by := e.Key
 			if by == "" {
-				by = "-" // the command line, or a server without keys
+				by = "-" // the command line, or the server
 			}
 			lines = append(lines, eventLine{time.Unix(e.At, 0).UTC().Format(time.RFC3339), e.Project, by, e.Action, e.Object, e.Detail})
 		}

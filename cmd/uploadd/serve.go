@@ -125,6 +125,8 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 	janitor, stopJanitor := context.WithCancel(context.Background())
 	var cleaning sync.WaitGroup
 	cleaning.Go(func() { svc.Janitor(janitor, janitorPeriod) })
+	deliveries := dispatcher(st, svc.Now, log)
+	cleaning.Go(func() { deliveries.Run(janitor) })
 	defer cleaning.Wait()
 	defer stopJanitor()
 

@@ -43,8 +43,8 @@ type Event struct {
 	Seq     int64
 	At      int64 // Unix seconds
 	Project string
-	Key     string // the id of the key that did it, "" for the command line
-	Action  string // key.create, key.revoke, project.limits, file.delete
+	Key     string // the id of the key that did it, "" for the command line and the server itself
+	Action  string // key.create, key.revoke, project.limits, file.delete, hook.create, hook.rotate, hook.remove, hook.gone
 	Object  string // the id or name of what it was done to
 	Detail  string // what it was made to be: scopes, end and limits
 }

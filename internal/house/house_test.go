@@ -29,6 +29,9 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/access", "uploadd/internal/server", "who is let in does not depend on the door"},
 	{"uploadd/internal/access", "uploadd/internal/meta", "access defines what store it needs, as the domain does"},
 	{"uploadd/internal/access", "net/http", "keys have no wire"},
+	{"uploadd/internal/hooks", "uploadd/internal/meta", "hooks define what store they need, as the domain does"},
+	{"uploadd/internal/hooks", "uploadd/internal/server", "what is told does not depend on who asks"},
+	{"uploadd/internal/hooks", "database/sql", "events do not know how they are kept"},
 	{"uploadd/internal/server", "uploadd/internal/access", "a handler holds an API that is cut down already"},
 	{"uploadd/internal/server", "uploadd/web", "a page is handed to the server, which knows none"},
 	{"uploadd/web", "uploadd/", "the page uses the API as any client does: over HTTP, from a browser"},
@@ -75,6 +78,7 @@ var modules = strings.Fields(`
 	github.com/pressly/goose/v3
 	github.com/remyoudompheng/bigfft
 	github.com/sethvargo/go-retry
+	github.com/standard-webhooks/standard-webhooks/libraries
 	go.uber.org/multierr
 	golang.org/x/crypto
 	golang.org/x/net

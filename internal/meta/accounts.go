@@ -92,12 +92,13 @@ func ensureProject(ctx context.Context, q querier, name string) error {
 type held struct {
 	project, key           string
 	declared, added, parts int64
+	hooked                 bool // its project has hooks
 }
 
-const heldColumns = `project, key_id, bytes, added_bytes, added_parts`
+const heldColumns = `project, key_id, bytes, added_bytes, added_parts, ` + hookedUpload
 
 func scanHeld(r result, h *held) error {
-	return r.Scan(&h.project, &h.key, &h.declared, &h.added, &h.parts)
+	return r.Scan(&h.project, &h.key, &h.declared, &h.added, &h.parts, &h.hooked)
 }
 
 func heldBy(ctx context.Context, q querier, uploadID string) (*held, error) {

@@ -9,11 +9,16 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"uploadd/internal/access/accesstest"
+	"uploadd/internal/hooks/hookstest"
 	"uploadd/internal/uploads"
 )
 
 func TestSQLiteAccess(t *testing.T) {
 	accesstest.TestStore(t, func(t *testing.T) accesstest.Store { return open(t, filepath.Join(t.TempDir(), "x.db")) })
+}
+
+func TestSQLiteHooks(t *testing.T) {
+	hookstest.TestStore(t, func(t *testing.T) hookstest.Store { return open(t, filepath.Join(t.TempDir(), "x.db")) })
 }
 
 // An account that does not say what the records say is found, by how much it is off.

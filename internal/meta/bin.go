@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"uploadd/internal/hooks"
 	"uploadd/internal/uploads"
 )
 
@@ -52,9 +53,13 @@ func (s *Store) found(ctx context.Context, query string, args ...any) (bool, err
 const (
 	expiredUploads = ` FROM uploads WHERE status = 'pending' AND expires_at <= $1`
 	expiredFiles   = ` FROM files WHERE deleted_at IS NULL AND expires_at > 0 AND expires_at <= $1`
-	endedUploads   = ` FROM uploads WHERE ended_at IS NOT NULL AND ended_at < $1`
-	deletedFiles   = ` FROM files WHERE deleted_at IS NOT NULL AND deleted_at < $1`
-	oldEvents      = ` FROM audit WHERE at < $1`
+	// What hooks are yet to be told is remembered until they have been.
+	endedUploads = ` FROM uploads WHERE ended_at IS NOT NULL AND ended_at < $1
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE object = uploads.id AND due_at IS NOT NULL)`
+	deletedFiles = ` FROM files WHERE deleted_at IS NOT NULL AND deleted_at < $1
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE object = files.id AND due_at IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE object = files.upload_id AND due_at IS NOT NULL)`
+	oldEvents = ` FROM audit WHERE at < $1`
 )
 
 func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended int, err error) {
@@ -66,7 +71,9 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 	if err != nil || !uploadsUp && !filesUp {
 		return 0, err
 	}
+	var told told
 	err = s.write.free(ctx, func(q querier) error {
+		told = 0
 		uploadIDs, err := mark(ctx, q, `SELECT id`+expiredUploads+` LIMIT $2`,
 			`UPDATE uploads SET status = 'expired', ended_at = expires_at WHERE id = $1 AND status = 'pending'`, now, limit)
 		if err != nil {
@@ -80,18 +87,26 @@ func (s *Store) Expire(ctx context.Context, now, due int64, limit int) (ended in
 		ended = len(uploadIDs) + len(fileIDs)
 		freed := tally{}
 		for _, id := range uploadIDs {
-			if err := endUpload(ctx, q, id, due, freed); err != nil {
+			h, err := endUpload(ctx, q, id, due, freed)
+			if err == nil && h.hooked {
+				err = told.record(ctx, q, hooks.UploadExpired, h.project, id, "", now)
+			}
+			if err != nil {
 				return err
 			}
 		}
 		for _, id := range fileIDs {
-			if err := dropFile(ctx, q, id, due, freed); err != nil {
+			f, err := dropFile(ctx, q, id, due, freed)
+			if err == nil && f.hooked {
+				err = told.record(ctx, q, hooks.FileDeleted, f.Project, id, hooks.Expired, now)
+			}
+			if err != nil {
 				return err
 			}
 		}
 		return freed.settle(ctx, q)
 	})
-	return ended, err
+	return ended, s.announce(told, err)
 }
 
 // mark runs set for the ids that a query finds, in their order, and returns those that

@@ -12,7 +12,7 @@ import (
 	"uploadd/internal/uploads"
 )
 
-// Store implements uploads.Meta.
+// Store implements uploads.Meta, access.Store and hooks.Store.
 type Store struct {
 	read  reader
 	write writer
@@ -22,6 +22,8 @@ type Store struct {
 
 	wall   func() time.Time // nil: the clock of this machine
 	doubts []string
+
+	announced chan struct{} // see Announced; nil where nothing is written
 }
 
 var _ uploads.Meta = (*Store)(nil)

@@ -33,6 +33,8 @@ var moved = []table{
 	tableOf("parts", `seq id upload_id file_id position start bytes padding crc32c sums created_at`),
 	tableOf("bin", `key due_at doomed`),
 	tableOf("audit", `seq at project key_id action object detail`),
+	tableOf("hooks", `id project url events secret old_secret old_until status created_at ended_at failed_at failure`),
+	tableOf("outbox", `object type hook_id reason at due_at attempts sending`),
 }
 
 // markers belong to the bytes.

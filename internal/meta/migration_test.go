@@ -14,6 +14,7 @@ import (
 
 	"uploadd/internal/access"
 	"uploadd/internal/blob"
+	"uploadd/internal/hooks"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/ledger"
@@ -61,6 +62,11 @@ func fill(t *testing.T, s *Store) {
 	t.Helper()
 	blobs := uploadstest.Must(blob.OpenDisk(fastDir(t)))(t)
 	t.Cleanup(func() { blobs.Close() })
+	hook := &hooks.Hook{Project: "default", URL: "https://example.com", Events: hooks.AllTypes, CreatedAt: 6}
+	hooks.NewHook(hook)
+	if err := s.CreateHook(t.Context(), hook); err != nil {
+		t.Fatal(err)
+	}
 	svc, l := uploads.New(uploads.Config{Meta: s, Blobs: blobs}), &ledger.Ledger{}
 	if !l.Script(t.Context(), svc.For("default")) {
 		t.Fatal(l.Faults())
@@ -76,7 +82,7 @@ func fill(t *testing.T, s *Store) {
 // dump is every row of a table.
 func dump(t *testing.T, s *Store, of table) (rows []string) {
 	t.Helper()
-	found, err := s.read.query(t.Context(), `SELECT `+of.list()+` FROM `+of.name+` ORDER BY `+of.columns[0])
+	found, err := s.read.query(t.Context(), `SELECT `+of.list()+` FROM `+of.name+` ORDER BY `+of.list())
 	list, err := all(func(r result, row *[]any) (err error) {
 		*row, err = scanRow(r, len(of.columns))
 		return err

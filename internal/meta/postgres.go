@@ -123,11 +123,12 @@ func openPostgres(ctx context.Context, url string, step time.Duration, prepare f
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, bulk: d.begin, ping: d.ping, wall: d.clock.Now, doubts: doubts, close: func() error {
-		d.clock.stop()
-		pool.Close()
-		return nil
-	}}, nil
+	return &Store{read: d, write: d, bulk: d.begin, ping: d.ping, wall: d.clock.Now, doubts: doubts, announced: make(chan struct{}, 1),
+		close: func() error {
+			d.clock.stop()
+			pool.Close()
+			return nil
+		}}, nil
 }
 
 // database runs statements on connections of a pool. It is the reader and the writer

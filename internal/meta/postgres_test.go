@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"uploadd/internal/access/accesstest"
+	"uploadd/internal/hooks/hookstest"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
@@ -32,6 +33,11 @@ func TestPostgres(t *testing.T) {
 func TestPostgresAccess(t *testing.T) {
 	server := postgres.Start(t)
 	accesstest.TestStore(t, func(t *testing.T) accesstest.Store { return openPG(t, server.Database()) })
+}
+
+func TestPostgresHooks(t *testing.T) {
+	server := postgres.Start(t)
+	hookstest.TestStore(t, func(t *testing.T) hookstest.Store { return openPG(t, server.Database()) })
 }
 
 // A step that has certainly not happened is tried again: after a deadlock, on another

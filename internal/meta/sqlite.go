@@ -75,6 +75,8 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 		write: w,
 		bulk:  beginSQLite(db),
 		ping:  db.PingContext,
+
+		announced: make(chan struct{}, 1),
 		close: func() error {
 			w.stop()
 			w.stmts.close() // database/sql does not: they are of one connection

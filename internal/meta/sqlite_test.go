@@ -242,6 +242,10 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"uploads":         `SELECT id FROM uploads WHERE project = 'p' AND (created_at, seq) > ($1, 7) ORDER BY created_at, seq LIMIT 100`,
 		"parts of upload": `SELECT id FROM parts WHERE upload_id = $1 AND seq > 5 ORDER BY seq LIMIT 10`,
 		"parts of file":   `SELECT id FROM parts WHERE file_id = $1 ORDER BY position`,
+		"due events":      `SELECT object, type` + strings.NewReplacer("$1", "'h'", "$2", "5").Replace(dueEvents) + ` LIMIT $1`,
+		"a claim": `UPDATE outbox SET sending = 1 WHERE hook_id = $1 AND due_at <= 5 AND (object, type) IN (
+			SELECT object, type FROM outbox WHERE hook_id = 'h' AND due_at <= 5 ORDER BY due_at LIMIT 8)`,
+		"events of long ago": `SELECT 1` + oldEventsOfHooks,
 	} {
 		rows, err := s.read.query(t.Context(), `EXPLAIN QUERY PLAN `+query, 1)
 		if err != nil {

@@ -3,6 +3,7 @@ package meta
 import (
 	"context"
 
+	"uploadd/internal/hooks"
 	"uploadd/internal/uploads"
 )
 
@@ -114,7 +115,9 @@ const (
 )
 
 func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.Part, now, due int64) error {
-	return s.write.write(ctx, func(q querier) error {
+	var told told
+	err := s.write.write(ctx, func(q querier) error {
+		told = 0
 		h, err := swap(ctx, q, f.Project, f.UploadID, now, `status = 'completed', file_id = $4`, f.ID)
 		if err != nil {
 			return err
@@ -128,8 +131,14 @@ func (s *Store) Complete(ctx context.Context, f *uploads.File, parts []uploads.P
 		if err := letGo(ctx, q, `upload_id = $1 AND file_id IS NULL`, f.UploadID, due); err != nil {
 			return err
 		}
+		if h.hooked {
+			if err := told.record(ctx, q, hooks.UploadCompleted, h.project, f.UploadID, "", now); err != nil {
+				return err
+			}
+		}
 		return h.letGo(charge{bytes: f.Bytes, files: 1}).to(ctx, q, h.project, h.key)
 	})
+	return s.announce(told, err)
 }
 
 // placeParts makes parts those of the File, in their order.
@@ -164,7 +173,7 @@ func (s *Store) Cancel(ctx context.Context, project, id string, now, due int64) 
 			return err
 		}
 		freed := tally{}
-		if err := endUpload(ctx, q, id, due, freed); err != nil {
+		if _, err := endUpload(ctx, q, id, due, freed); err != nil {
 			return err
 		}
 		return freed.settle(ctx, q)
@@ -172,14 +181,14 @@ func (s *Store) Cancel(ctx context.Context, project, id string, now, due int64) 
 }
 
 // endUpload lets go of all that an Upload held, just marked as ended.
-func endUpload(ctx context.Context, q querier, id string, due int64, freed tally) error {
+func endUpload(ctx context.Context, q querier, id string, due int64, freed tally) (*held, error) {
 	if err := letGo(ctx, q, `upload_id = $1`, id, due); err != nil {
-		return err
+		return nil, err
 	}
 	h, err := heldBy(ctx, q, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	freed.add(h.project, h.key, h.letGo(charge{}))
-	return nil
+	return h, nil
 }

@@ -193,6 +193,7 @@ func TestFaults(t *testing.T) {
 func plant(w *world, s step, kind string, at int) bool {
 	t, project := w.t, fmt.Sprintf("%s %s %d", s.name, kind, at)
 	w.start()
+	hook := w.hooked(project)
 	start := w.clock.Load()
 	fx := aged(t, w.svc.For(project), w.pass)
 	ctx, leave := context.WithCancel(t.Context())
@@ -238,6 +239,7 @@ func plant(w *world, s step, kind string, at int) bool {
 		t.Fatalf("%s: left in the bin: %v", what, bin)
 	}
 	w.clear(what, project)
+	w.told(what, hook)
 	return f.calls >= at
 }
 

@@ -113,6 +113,7 @@ func (o *outcome) mayMiss() bool {
 func (r *rig) try(pick func(int) int, crash bool, actors ...kind) {
 	r.tried++
 	r.project = fmt.Sprintf("p%d", r.tried)
+	hook := r.hooked(r.project)
 	a := r.svc.For(r.project)
 	needs := needs(0)
 	var names []string
@@ -137,6 +138,7 @@ func (r *rig) try(pick func(int) int, crash bool, actors ...kind) {
 	what := fmt.Sprintf("%s, in the order %s", strings.Join(names, " || "), order)
 	r.judge(what, outcomes, needs, start, crashed)
 	r.clear(what, r.project)
+	r.told(what, hook)
 	if crashed {
 		r.noBin(what)
 	}
@@ -327,6 +329,9 @@ func TestInterleavings(t *testing.T) {
 				r := newRig(t)
 				for do := range work {
 					do(r)
+				}
+				if r.events == 0 {
+					t.Error("hooks were told of nothing")
 				}
 			})
 		}

@@ -36,7 +36,8 @@ type Blobs interface {
 // a missing record is fs.ErrNotExist, a full disk syscall.ENOSPC; project is part
 // of every look-up. A step that would make a project or a key hold more than it may
 // is a [*QuotaError]. The steps that let go of space (Discard, Cancel, DeleteFile and
-// those of the janitor) are taken on a full disk too.
+// those of the janitor) are taken on a full disk too. Complete, DeleteFile and Expire
+// record what the project's hooks are to be told of it, in the same step.
 type Meta interface {
 	// CreateUpload records a pending Upload, for which its project and its key
 	// then hold the declared bytes.
@@ -88,8 +89,8 @@ type Meta interface {
 	// that time, puts their Parts into the bin, and returns how many it ended.
 	Expire(ctx context.Context, now, due int64, limit int) (int, error)
 	// Purge forgets at most limit ended Uploads and deleted Files that ended
-	// before before, and what the audit log says of the time a year before that;
-	// it returns how many it forgot.
+	// before before, unless a hook is yet to be told of them, and what the audit log
+	// says of the time a year before that; it returns how many it forgot.
 	Purge(ctx context.Context, before int64, limit int) (int, error)
 	// Doom returns at most limit keys that are due at now, having marked them
 	// so that no AddPart or CreateFile can take them out of the bin any more. They

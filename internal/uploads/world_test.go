@@ -33,6 +33,9 @@ type world struct {
 	svc    *uploads.Service
 	list   func() []string // the blobs that are stored
 	api    api.API
+
+	beside *sql.DB // the records, read beside the store
+	events int     // that hooks were told of
 }
 
 // blobStore is a store of blobs that can be listed.

@@ -99,6 +99,10 @@ func TestDiskFull(t *testing.T) {
 			t.Parallel()
 			dir := disk(t)
 			s := program.Start(t, program.Options{Data: filepath.Join(dir, "data")})
+			// Who is told of what is deleted, and does not answer, is in nobody's way.
+			if code, out := program.Run(t.Context(), "hooks", "create", "--project=default", "--url=http://127.0.0.1:1/", "--data="+s.Data); code != 0 {
+				t.Fatalf("a hook: exit %d\n%s", code, out)
+			}
 			a, l := &strict{API: s, t: t}, &ledger.Ledger{}
 			load(t, l, s, 60, 1)
 			bulk := fillByAPI(t, a, 1<<20)

@@ -31,7 +31,7 @@ type mutant struct {
 
 // all is every mutant, in the order of the way of a byte.
 func all() (list []mutant) {
-	for _, l := range [][]mutant{inBlob, inS3, inMeta, inUploads, inCompletion, inServer, inFormdata, inAccess, inAccounts, inCerts, inHostile, inProgram} {
+	for _, l := range [][]mutant{inBlob, inS3, inMeta, inUploads, inCompletion, inServer, inFormdata, inAccess, inAccounts, inCerts, inHooks, inHostile, inProgram} {
 		list = append(list, l...)
 	}
 	return list

@@ -1,12 +1,14 @@
 package scaling
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"regexp"
 	"testing"
 
 	"uploadd/internal/access"
+	"uploadd/internal/hooks"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
@@ -61,6 +63,7 @@ func TestCosts(t *testing.T) {
 		}
 	}
 	testKeyCost(t, way, ops)
+	testHookCost(t, way, ops)
 }
 
 // testKeyCost: a key's account costs one more.
@@ -82,5 +85,35 @@ func testKeyCost(t *testing.T, way *relay, ops operations) {
 	}
 	if least != 5 {
 		t.Errorf("creating an Upload with a key takes %d round trips, want 5", least)
+	}
+}
+
+// testHookCost: who is told costs one more of what is told, and one look now and then.
+func testHookCost(t *testing.T, way *relay, ops operations) {
+	h := &hooks.Hook{Project: ops.project, URL: "https://example.com", Events: hooks.AllTypes, CreatedAt: began}
+	hooks.NewHook(h)
+	if err := ops.store.CreateHook(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	least := map[string]int64{}
+	for n := 10; n < 14; n++ {
+		for _, s := range append(ops.steps(), step{"a look for what is due", func(ctx context.Context, _ int) error {
+			_, err := ops.store.DueHooks(ctx, began-1)
+			return err
+		}}) {
+			trips := way.trips.Load()
+			if err := s.do(t.Context(), n); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			took := way.trips.Load() - trips
+			if before, measured := least[s.name]; !measured || took < before {
+				least[s.name] = took
+			}
+		}
+	}
+	for name, want := range map[string]int64{"add a Part": 5, "complete": 9, "delete a File": 10, "a janitor's round": 6, "a look for what is due": 1} {
+		if least[name] != want {
+			t.Errorf("with a hook, %s takes %d round trips, want %d", name, least[name], want)
+		}
 	}
 }
