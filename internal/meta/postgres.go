@@ -123,11 +123,13 @@ func openPostgres(ctx context.Context, url string, step time.Duration, prepare f
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, bulk: d.begin, ping: d.ping, wall: d.clock.Now, doubts: doubts, close: func() error {
+	s := &Store{read: d, write: d, bulk: d.begin, ping: d.ping, wall: d.clock.Now, doubts: doubts, close: func() error {
 		d.clock.stop()
 		pool.Close()
 		return nil
-	}}, nil
+	}}
+	d.committed = s.committed
+	return s, nil
 }
 
 // database runs statements on connections of a pool. It is the reader and the writer
@@ -136,6 +138,8 @@ type database struct {
 	pool  *pgxpool.Pool
 	clock *databaseClock
 	step  time.Duration // that one may take
+
+	committed func(ctx context.Context, steps int, began time.Time, err error)
 }
 
 func (d *database) ping(ctx context.Context) error {
@@ -183,7 +187,9 @@ func (d *database) transact(ctx context.Context, do func(querier) error) (sure b
 		_ = tx.Rollback(ctx)
 		return true, err
 	}
+	began := time.Now()
 	err = commit(ctx, conn, tx)
+	d.committed(ctx, 1, began, err)
 	return code(err) == serializationFailure || code(err) == deadlockDetected || errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
