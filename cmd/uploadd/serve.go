@@ -28,6 +28,7 @@ type serveCmd struct {
 	Quiet     bool          `short:"q" help:"Log errors only."`
 	tlsFlags
 	debugFlags
+	metricsFlags
 }
 
 const (
@@ -72,11 +73,12 @@ func (c *serveCmd) Run(env *environment) error {
 	return errors.Join(c.serve(env, st, listener, scheme, log), stopDebug(), st.Close())
 }
 
-// serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, log *slog.Logger) error {
-	svc := uploads.New(uploads.Config{
-		Meta:      st.meta,
-		Blobs:     st.blobs,
+// service is the domain on the stores.
+func (c *serveCmd) service(st *stores, measured *measuring, log *slog.Logger) *uploads.Service {
+	records, blobs := measured.stores(st)
+	return uploads.New(uploads.Config{
+		Meta:      records,
+		Blobs:     blobs,
 		UploadTTL: c.UploadTTL,
 		MaxPart:   int64(c.MaxPart),
 		MaxUpload: int64(c.MaxUpload),
@@ -88,6 +90,12 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Wall:      st.meta.Wall(),
 		Log:       log,
 	})
+}
+
+// serve answers requests until the context ends, and then those in flight.
+func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, log *slog.Logger) error {
+	measured := c.measure(st)
+	svc := c.service(st, measured, log)
 	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
 		if err := uploads.Pair(env.ctx, st.meta, st.apart()); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", st, err), listener.Close())
@@ -108,8 +116,14 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Authenticate: authenticate(gate),
 		Ready:        svc.Ready,
 		Page:         web.Routes(),
+		Observe:      measured.requests(),
 		Log:          log,
 	}), log)
+	stopMetrics, err := measured.serve(st, svc, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 
 	janitor, stopJanitor := context.WithCancel(context.Background())
 	var cleaning sync.WaitGroup
