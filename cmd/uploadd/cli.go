@@ -99,15 +99,24 @@ func (s size) String() string { return humanize.IBytes(uint64(s)) }
 type versionCmd struct{}
 
 func (versionCmd) Run(env *environment) error {
-	version := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				version += " " + s.Value
-			}
-		}
+	version, revision := built()
+	if revision != "" {
+		version += " " + revision
 	}
 	_, err := fmt.Fprintln(env.stdout, "uploadd", version)
 	return err
+}
+
+// built says what the program was built from. revision is "" where that is not known.
+func built() (version, revision string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)", ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	return info.Main.Version, revision
 }

@@ -35,18 +35,24 @@ func (f debugFlags) startDebug(log *slog.Logger) (stop func() error, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("--debug-listen: %w", err)
 	}
+	return serveBeside(listener, "profiles", "/debug/pprof/", http.HandlerFunc(serveDebug), log), nil
+}
+
+// serveBeside serves those who look after the server, on a listener of their own, until
+// it is stopped. what and path are for the log.
+func serveBeside(listener net.Listener, what, path string, h http.Handler, log *slog.Logger) (stop func() error) {
 	srv := &http.Server{
-		Handler:           http.HandlerFunc(serveDebug),
+		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go func() {
 		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("profiles are not served any more", "err", err)
+			log.Error(what+" are not served any more", "err", err)
 		}
 	}()
-	log.Info("profiles are served", "url", fmt.Sprintf("http://%s/debug/pprof/", listener.Addr()))
-	return srv.Close, nil
+	log.Info(what+" are served", "url", fmt.Sprintf("http://%s%s", listener.Addr(), path))
+	return srv.Close
 }
 
 // serveDebug serves the programs of this machine. A page in a browser could name this

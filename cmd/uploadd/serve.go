@@ -32,6 +32,7 @@ type serveFlags struct {
 	logFlags
 	tlsFlags
 	debugFlags
+	metricsFlags
 }
 
 const (
@@ -83,11 +84,12 @@ func (c *serveCmd) Run(env *environment) error {
 	return errors.Join(c.serve(env, st, listener, scheme, port.loopback(), log), stopDebug(), st.Close())
 }
 
-// serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, local bool, log *slog.Logger) error {
-	svc := uploads.New(uploads.Config{
-		Meta:      st.meta,
-		Blobs:     st.blobs,
+// service is the domain on the stores.
+func (c *serveCmd) service(st *stores, measured *measuring, log *slog.Logger) *uploads.Service {
+	records, blobs := measured.stores(st)
+	return uploads.New(uploads.Config{
+		Meta:      records,
+		Blobs:     blobs,
 		UploadTTL: c.UploadTTL,
 		MaxPart:   int64(c.MaxPart),
 		MaxUpload: int64(c.MaxUpload),
@@ -99,6 +101,12 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Wall:      st.meta.Wall(),
 		Log:       log,
 	})
+}
+
+// serve answers requests until the context ends, and then those in flight.
+func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, local bool, log *slog.Logger) error {
+	measured := c.measure(st)
+	svc := c.service(st, measured, log)
 	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
 		if err := uploads.Pair(env.ctx, st.meta, st.apart()); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", st, err), listener.Close())
@@ -119,8 +127,14 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Authenticate: authenticate(gate),
 		Ready:        svc.Ready,
 		Page:         web.Routes(),
+		Observe:      measured.requests(),
 		Log:          log,
 	}), log)
+	stopMetrics, err := measured.serve(st, svc, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 
 	janitor, stopJanitor := context.WithCancel(context.Background())
 	var cleaning sync.WaitGroup

@@ -13,10 +13,16 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Disk keeps blobs as files below a directory. No file is ever written twice.
 type Disk struct {
+	// Flushed, if not nil, is told how long Put took to flush a blob, its file and its
+	// name, and whether it failed. It is set before the Disk is used, and called by many
+	// goroutines at once.
+	Flushed func(ctx context.Context, took time.Duration, err error)
+
 	root    *os.Root
 	dir     *os.File // the same, to ask for its free space
 	reserve int64    // bytes that Put leaves free
@@ -110,13 +116,23 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, er
 	if err != nil {
 		return 0, errors.Join(err, f.Close())
 	}
+	began := time.Now()
+	err = d.keep(f, dir)
+	if d.Flushed != nil {
+		d.Flushed(ctx, time.Since(began), err)
+	}
+	return size, err
+}
+
+// keep flushes a file that has been written, and then its name in dir.
+func (d *Disk) keep(f *os.File, dir string) error {
 	if err := f.Sync(); err != nil {
-		return 0, errors.Join(err, f.Close())
+		return errors.Join(err, f.Close())
 	}
 	if err := f.Close(); err != nil {
-		return 0, err
+		return err
 	}
-	return size, syncDir(d.root, dir)
+	return syncDir(d.root, dir)
 }
 
 // Open reads n bytes from off.

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
@@ -240,4 +242,21 @@ func cpu(b *testing.B) float64 {
 		b.Fatal(err)
 	}
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// A flush of a blob is told of, and that of one which did not come to it is not.
+func TestFlushesAreToldOf(t *testing.T) {
+	d, _ := openDisk(t)
+	var told []error
+	d.Flushed = func(_ context.Context, took time.Duration, err error) {
+		if told = append(told, err); took <= 0 {
+			t.Errorf("a flush took %s", took)
+		}
+	}
+	if _, err := d.Put(t.Context(), uploadstest.Key(1), strings.NewReader("bytes")); err != nil || len(told) != 1 || told[0] != nil {
+		t.Errorf("storing a blob: %v, and flushes %v", err, told)
+	}
+	if _, err := d.Put(t.Context(), uploadstest.Key(2), iotest.ErrReader(io.ErrUnexpectedEOF)); err == nil || len(told) != 1 {
+		t.Errorf("storing nothing: %v, and flushes %v", err, told)
+	}
 }

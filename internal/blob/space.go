@@ -24,3 +24,15 @@ func (d *Disk) room() error {
 	}
 	return nil
 }
+
+// Space is the room on a disk, in bytes.
+type Space struct {
+	Size, Free int64 // Free is what this process may use
+	Reserve    int64 // of Free: what is kept from blobs
+}
+
+// Space says how much room there is.
+func (d *Disk) Space() (Space, error) {
+	size, free, err := d.space()
+	return Space{size, free, d.reserve}, err
+}

@@ -14,6 +14,10 @@ import (
 
 // Store implements uploads.Meta, access.Store and hooks.Store.
 type Store struct {
+	// Committed, if not nil, is told of each commit. It is set before the Store is used,
+	// and called by many goroutines at once.
+	Committed func(ctx context.Context, c Commit)
+
 	read  reader
 	write writer
 	bulk  func(ctx context.Context, write bool) (bulk, error)
@@ -27,6 +31,21 @@ type Store struct {
 }
 
 var _ uploads.Meta = (*Store)(nil)
+
+// Commit is what brought steps to stable storage, or failed to.
+type Commit struct {
+	Steps int           // that share it
+	Took  time.Duration // with the flush of the log, without the steps
+	Err   error         // nil if they happened
+}
+
+// committed tells of a commit that began at began. ctx is that of its step, if it is the
+// only one that can be in it.
+func (s *Store) committed(ctx context.Context, steps int, began time.Time, err error) {
+	if s.Committed != nil {
+		s.Committed(ctx, Commit{Steps: steps, Took: time.Since(began), Err: err})
+	}
+}
 
 // reader runs queries.
 type reader interface {

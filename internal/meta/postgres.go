@@ -123,12 +123,14 @@ func openPostgres(ctx context.Context, url string, step time.Duration, prepare f
 		pool.Close()
 		return nil, err
 	}
-	return &Store{read: d, write: d, bulk: d.begin, ping: d.ping, wall: d.clock.Now, doubts: doubts, announced: make(chan struct{}, 1),
+	s := &Store{read: d, write: d, bulk: d.begin, ping: d.ping, wall: d.clock.Now, doubts: doubts, announced: make(chan struct{}, 1),
 		close: func() error {
 			d.clock.stop()
 			pool.Close()
 			return nil
-		}}, nil
+		}}
+	d.committed = s.committed
+	return s, nil
 }
 
 // database runs statements on connections of a pool. It is the reader and the writer
@@ -137,6 +139,8 @@ type database struct {
 	pool  *pgxpool.Pool
 	clock *databaseClock
 	step  time.Duration // that one may take
+
+	committed func(ctx context.Context, steps int, began time.Time, err error)
 }
 
 func (d *database) ping(ctx context.Context) error {
@@ -184,7 +188,9 @@ func (d *database) transact(ctx context.Context, do func(querier) error) (sure b
 		_ = tx.Rollback(ctx)
 		return true, err
 	}
+	began := time.Now()
 	err = commit(ctx, conn, tx)
+	d.committed(ctx, 1, began, err)
 	return code(err) == serializationFailure || code(err) == deadlockDetected || errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 

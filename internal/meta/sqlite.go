@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
@@ -69,8 +70,7 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 	if !b.refill() {
 		w.starved = syscall.ENOSPC
 	}
-	go w.run()
-	return &Store{
+	s := &Store{
 		read:  &statements{prepare: db.PrepareContext},
 		write: w,
 		bulk:  beginSQLite(db),
@@ -82,7 +82,10 @@ func openForWriting(ctx context.Context, path string, b *ballast) (*Store, error
 			w.stmts.close() // database/sql does not: they are of one connection
 			return errors.Join(conn.Close(), db.Close())
 		},
-	}, nil
+	}
+	w.committed = s.committed
+	go w.run()
+	return s, nil
 }
 
 // beginLog brings the log into the database and begins it anew. It waits for those
@@ -165,6 +168,9 @@ type committer struct {
 	ballast *ballast
 	ops     chan *op
 	done    chan struct{} // closed once run has returned
+
+	// committed is told of each commit with a step in it.
+	committed func(ctx context.Context, steps int, began time.Time, err error)
 
 	mu      sync.RWMutex // held for reading by those who send to ops
 	stopped bool
@@ -306,8 +312,24 @@ func (c *committer) transact(batch []*op) (err error) {
 		}
 		run(`RELEASE op`)
 	}
-	run(`COMMIT`)
+	if err == nil {
+		began := time.Now()
+		run(`COMMIT`)
+		if steps := taken(batch); steps > 0 { // without one there was nothing to flush
+			c.committed(ctx, steps, began, err)
+		}
+	}
 	return err
+}
+
+// taken counts the ops that did not fail by themselves.
+func taken(batch []*op) (n int) {
+	for _, o := range batch {
+		if o.err == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // unhurried runs statements to their end whatever becomes of the caller: SQLite

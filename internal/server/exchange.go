@@ -35,6 +35,7 @@ type exchange struct {
 	err     error // what the handler failed with, for the log
 	// brokenOff is why the answer could not be sent whole.
 	brokenOff error
+	observed  func(Outcome) // nil if nobody observes
 }
 
 const (
@@ -49,7 +50,7 @@ const (
 const noStore = "private, no-store"
 
 // begin starts an exchange and sets the headers that every answer has.
-func begin(w http.ResponseWriter, r *http.Request) *exchange {
+func (s *server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{
 		ResponseWriter: w,
 		control:        http.NewResponseController(w),
@@ -62,7 +63,11 @@ func begin(w http.ResponseWriter, r *http.Request) *exchange {
 	}
 	x.twofold = client.answer()
 	x.body = &body{ReadCloser: r.Body, control: x.control, peer: client, done: r.Body == http.NoBody}
-	x.request = r.WithContext(r.Context())
+	ctx := r.Context()
+	if s.Observe != nil {
+		ctx, x.observed = s.Observe(r)
+	}
+	x.request = r.WithContext(ctx)
 	x.request.Body = x.body
 	setCommon(w.Header(), x.id)
 	if oneRequest(r) {
@@ -114,6 +119,9 @@ func (s *server) end(x *exchange) {
 	}
 	if x.caller.Done != nil {
 		x.caller.Done()
+	}
+	if x.observed != nil {
+		x.observed(s.outcome(x, failure != nil))
 	}
 	level := slog.LevelInfo
 	switch path := x.request.URL.Path; {

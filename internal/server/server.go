@@ -27,7 +27,12 @@ type Config struct {
 	// Page is what is served for GET besides the API: handlers by their whole paths,
 	// which set the headers of their answers.
 	Page map[string]http.Handler
-	Log  *slog.Logger // nil logs nothing
+	// Observe is told of each request as it begins, and may add to its context. The
+	// function that it returns is told of the answer, when nothing more of it will be
+	// sent, be it by a panic. Both are called by many goroutines at once. nil observes
+	// nothing.
+	Observe func(r *http.Request) (context.Context, func(Outcome))
+	Log     *slog.Logger // nil logs nothing
 }
 
 // New returns the handler of all routes. Paths work with and without /v1: the
@@ -47,14 +52,19 @@ func New(c Config) http.Handler {
 	mux.Handle("/openapi.json", methods{"GET": s.handle(openAPI)})
 	for path, h := range c.Page {
 		if path == "/" {
-			path = "/{$}" // and nothing below it
+			path = rootPattern
 		}
 		mux.Handle(path, methods{"GET": h})
 	}
-	mux.Handle("/", s.handle(unknown))
+	mux.Handle(elsePattern, s.handle(unknown))
 	s.mux = mux
 	return s
 }
+
+const (
+	rootPattern = "/{$}" // the path / and nothing below it
+	elsePattern = "/"    // every path that nothing else is for
+)
 
 type server struct {
 	Config
@@ -104,7 +114,7 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := begin(w, r)
+	x := s.begin(w, r)
 	defer s.end(x)
 	if r.TLS != nil {
 		demandTLS(w.Header(), r.Host)

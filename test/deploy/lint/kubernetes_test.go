@@ -2,6 +2,7 @@ package lint
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,6 +154,40 @@ func TestPorts(t *testing.T) {
 	for probe, path := range map[*corev1.Probe]string{container.ReadinessProbe: "/readyz", container.LivenessProbe: "/healthz", container.StartupProbe: "/healthz"} {
 		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Port.StrVal != port.Name || probe.HTTPGet.Path != path {
 			t.Errorf("a probe is %v, want %s", probe, path)
+		}
+	}
+}
+
+// Prometheus finds the metrics where the nodes serve them, and only it is let in there.
+func TestMetricsPort(t *testing.T) {
+	objects := built(t)
+	template := only[*appsv1.Deployment](t, objects).Spec.Template
+	container := template.Spec.Containers[0]
+	port, listens := container.Ports[1], ""
+	for _, e := range container.Env {
+		if e.Name == "UPLOADD_METRICS_LISTEN" {
+			listens = e.Value
+		}
+	}
+	if want := fmt.Sprint(port.ContainerPort); port.Name != "metrics" || listens != ":"+want || template.Annotations["prometheus.io/port"] != want {
+		t.Errorf("the container has %s:%s, listens on %q, and is marked with %v", port.Name, want, listens, template.Annotations)
+	}
+	if path, scrape := template.Annotations["prometheus.io/path"], template.Annotations["prometheus.io/scrape"]; path != "/metrics" || scrape != "true" {
+		t.Errorf("the path is %q, to be scraped %q", path, scrape)
+	}
+	ingress := only[*networkingv1.NetworkPolicy](t, objects).Spec.Ingress
+	for _, rule := range ingress {
+		who := rule.From[0].NamespaceSelector.MatchLabels
+		if _, scrapes := who["uploadd.example.com/metrics"]; len(rule.Ports) != 1 || scrapes != (rule.Ports[0].Port.StrVal == port.Name) {
+			t.Errorf("%v may reach %v", who, rule.Ports)
+		}
+	}
+	if len(ingress) != 2 {
+		t.Errorf("%d rules of who may come in, want 2", len(ingress))
+	}
+	for _, p := range only[*corev1.Service](t, objects).Spec.Ports {
+		if p.TargetPort.StrVal == port.Name {
+			t.Error("the service leads clients to the metrics")
 		}
 	}
 }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"uploadd/internal/metrics"
+	"uploadd/internal/observe"
+	"uploadd/internal/server"
+	"uploadd/internal/uploads"
+)
+
+// metricsFlags are of the listener for Prometheus.
+type metricsFlags struct {
+	MetricsListen string `placeholder:"HOST:PORT" help:"Serve metrics for Prometheus at /metrics on this address, such as 127.0.0.1:9464, to whoever reaches it. They are served nowhere else."`
+}
+
+// measuring is the metrics of a server, and where they are to be served. nil measures
+// nothing.
+type measuring struct {
+	*metrics.Metrics
+	address string
+}
+
+// measure has the stores tell of their commits and flushes.
+func (f metricsFlags) measure(st *stores) *measuring {
+	if f.MetricsListen == "" {
+		return nil
+	}
+	m := &measuring{metrics.New(), f.MetricsListen}
+	st.meta.Committed = m.Committed
+	if st.disk != nil {
+		st.disk.Flushed = m.Flushed
+	}
+	return m
+}
+
+// stores is what the domain is to use: st, and its calls are counted.
+func (m *measuring) stores(st *stores) (uploads.Meta, uploads.Blobs) {
+	if m == nil {
+		return st.meta, st.blobs
+	}
+	return observe.Meta(st.meta, m.Call), observe.Blobs(st.blobs, m.Call)
+}
+
+// requests is the observer of the server's requests, nil for none.
+func (m *measuring) requests() func(*http.Request) (context.Context, func(server.Outcome)) {
+	if m == nil {
+		return nil
+	}
+	return m.Request
+}
+
+// serve answers Prometheus until it is stopped: while requests in flight may finish, too.
+func (m *measuring) serve(st *stores, svc *uploads.Service, log *slog.Logger) (stop func() error, err error) {
+	if m == nil {
+		return func() error { return nil }, nil
+	}
+	listener, err := net.Listen("tcp", m.address)
+	if err != nil {
+		return nil, fmt.Errorf("--metrics-listen=%s: %w", m.address, err)
+	}
+	c := metrics.Config{Totals: st.meta.Totals, Ready: svc.Ready, Now: svc.Now, Log: log}
+	c.Version, c.Revision = built()
+	if st.disk != nil {
+		c.Space = st.disk.Space
+	}
+	local := port{address: listener.Addr().String()}.loopback()
+	return serveBeside(listener, "metrics", "/metrics", serveMetrics(m.Handler(c), local), log), nil
+}
+
+// serveMetrics serves h at /metrics. On a local address it is for the programs of this
+// machine: a page in a browser could name this listener by a name of its own, and read
+// what others cannot reach.
+func serveMetrics(h http.Handler, local bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if local && !server.FromThisMachine(r) {
+			http.Error(w, "this listener is for the programs of its own machine", http.StatusForbidden)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}

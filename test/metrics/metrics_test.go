@@ -1,0 +1,329 @@
+// Package metrics reads what the program tells Prometheus, as anybody would, and has a
+// real Prometheus read it too: with the rules and the dashboard of deploy.
+package metrics
+
+import (
+	"context"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"uploadd/api"
+	"uploadd/internal/uploads/uploadstest"
+	"uploadd/test/program"
+)
+
+func TestMain(m *testing.M) { program.Main(m) }
+
+// measured is a server, and where it serves its metrics.
+type measured struct {
+	*program.Server
+	address string
+}
+
+func start(t *testing.T, flags ...string) measured {
+	t.Helper()
+	address := freeAddress(t)
+	return measured{program.Start(t, program.Options{Flags: append(flags, "--metrics-listen="+address)}), address}
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l := uploadstest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// use has the server do something of each kind, and refuse something.
+func (m measured) use(ctx context.Context) error {
+	u, err := m.CreateUpload(ctx, api.CreateUploadRequest{Filename: "secret-name.jsonl", Purpose: "user_data", Bytes: 100_000, MimeType: "text/plain"})
+	if err != nil {
+		return err
+	}
+	p, err := m.AddPart(ctx, u.ID, strings.NewReader(strings.Repeat("x", 100_000)))
+	if err != nil {
+		return err
+	}
+	done, err := m.CompleteUpload(ctx, u.ID, api.CompleteUploadRequest{PartIDs: []string{p.ID}})
+	if err != nil {
+		return err
+	}
+	content, err := m.OpenFile(ctx, done.File.ID)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(io.Discard, content); err != nil {
+		return err
+	}
+	content.Close()
+	if _, err = m.DeleteFile(ctx, done.File.ID); err != nil {
+		return err
+	}
+	if _, err = m.GetFile(ctx, done.File.ID); err == nil {
+		return io.ErrUnexpectedEOF // it is deleted
+	}
+	return nil
+}
+
+// family is a series with all its labels, as Prometheus' format has it.
+type family struct {
+	kind, help string
+	labels     map[string]bool // without those of the format
+	samples    int
+}
+
+var (
+	sample = regexp.MustCompile(`^([a-z_]+)(?:\{(.*)\})? \S+$`)
+	label  = regexp.MustCompile(`([a-z_]+)="(?:[^"\\]|\\.)*"`)
+	suffix = regexp.MustCompile(`_(bucket|sum|count)$`)
+)
+
+// scrape reads the metrics as text.
+func (m measured) scrape(t *testing.T) (text string) {
+	t.Helper()
+	resp := uploadstest.Must(http.Get("http://" + m.address + "/metrics"))(t)
+	defer resp.Body.Close()
+	body := uploadstest.Must(io.ReadAll(resp.Body))(t)
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("status %d: %s", resp.StatusCode, body)
+	}
+	return string(body)
+}
+
+// families takes the text apart.
+func families(t *testing.T, text string) map[string]*family {
+	t.Helper()
+	found := map[string]*family{}
+	of := func(name string) *family {
+		if found[name] == nil {
+			found[name] = &family{labels: map[string]bool{}}
+		}
+		return found[name]
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if words := strings.SplitN(line, " ", 4); words[0] == "#" {
+			if words[1] == "TYPE" {
+				of(words[2]).kind = words[3]
+			} else {
+				of(words[2]).help = words[3]
+			}
+			continue
+		}
+		s := sample.FindStringSubmatch(line)
+		if s == nil {
+			t.Fatalf("not a sample: %q", line)
+		}
+		name := s[1]
+		if trimmed := suffix.ReplaceAllString(name, ""); found[trimmed] != nil {
+			name = trimmed
+		}
+		of(name).samples++
+		for _, l := range label.FindAllStringSubmatch(s[2], -1) {
+			if l[1] != "le" && l[1] != "quantile" {
+				of(name).labels[l[1]] = true
+			}
+		}
+	}
+	return found
+}
+
+// The metrics are on a listener of their own, for the programs of this machine if that is
+// on a loopback address, and answer until the end.
+func TestListener(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, tt := range []struct {
+		method, url, host, site string
+		status                  int
+	}{
+		{"GET", "http://" + s.address + "/metrics", "", "", 200},
+		{"GET", "http://" + s.address + "/metrics", "localhost", "", 200},
+		{"HEAD", "http://" + s.address + "/metrics", "", "", 200},
+		{"POST", "http://" + s.address + "/metrics", "", "", 405},
+		{"GET", "http://" + s.address + "/", "", "", 404},
+		{"GET", "http://" + s.address + "/debug/pprof/", "", "", 404},
+		{"GET", "http://" + s.address + "/v1/files", "", "", 404},
+		{"GET", "http://" + s.address + "/metrics", "attacker.example", "", 403},
+		{"GET", "http://" + s.address + "/metrics", "", "cross-site", 403},
+		{"GET", s.URL + "/metrics", "", "", 404},
+		{"GET", s.URL + "/v1/metrics", "", "", 404},
+	} {
+		r := uploadstest.Must(http.NewRequest(tt.method, tt.url, nil))(t)
+		if r.Host = tt.host; tt.site != "" {
+			r.Header.Set("Sec-Fetch-Site", tt.site)
+		}
+		resp := uploadstest.Must(http.DefaultClient.Do(r))(t)
+		resp.Body.Close()
+		if h := resp.Header; resp.StatusCode != tt.status || h.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(h.Get("Cache-Control"), "no-store") {
+			t.Errorf("%s %s of %q from %q: status %d, want %d; %v", tt.method, tt.url, tt.host, tt.site, resp.StatusCode, tt.status, h)
+		}
+	}
+	s.answersUntilTheEnd(t)
+	code, out := program.Run(t.Context(), "serve", "--listen=127.0.0.1:0", "--data="+t.TempDir(), "--metrics-listen=127.0.0.1:99999")
+	if code != 1 || !strings.Contains(out, "--metrics-listen=127.0.0.1:99999: ") {
+		t.Errorf("an address that cannot be: exit %d, %s", code, out)
+	}
+}
+
+// answersUntilTheEnd asks for the metrics while a Part is on its way to a server that is
+// to stop.
+func (m measured) answersUntilTheEnd(t *testing.T) {
+	t.Helper()
+	u := uploadstest.Must(m.CreateUpload(t.Context(), api.CreateUploadRequest{Filename: "f", Purpose: "user_data", Bytes: 6, MimeType: "text/plain"}))(t)
+	feed, hold := io.Pipe()
+	held := make(chan error, 1)
+	go func() {
+		_, err := m.AddPart(context.Background(), u.ID, feed)
+		held <- err
+	}()
+	io.WriteString(hold, "abc")
+	m.wait(t, "uploadd_parts_in_flight 1", "uploadd_http_requests_in_flight 1", "uploadd_open_uploads 1", "uploadd_reserved_bytes 6")
+	stopped := make(chan error, 1)
+	go func() { stopped <- m.Stop() }()
+	for { // until the public port is closed
+		conn, err := net.Dial("tcp", strings.TrimPrefix(m.URL, "http://"))
+		if err != nil {
+			break
+		}
+		conn.Close()
+		time.Sleep(10 * time.Millisecond)
+	}
+	m.wait(t, "uploadd_parts_in_flight 1")
+	io.WriteString(hold, "def")
+	hold.Close()
+	if err := <-held; err != nil {
+		t.Errorf("the part in flight: %v", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("stopped with %v", err)
+	}
+}
+
+// wait waits until the metrics have all of the lines.
+func (m measured) wait(t *testing.T, lines ...string) {
+	t.Helper()
+	var text string
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		text = m.scrape(t)
+		if !slices.ContainsFunc(lines, func(line string) bool { return !strings.Contains(text, "\n"+line+"\n") }) {
+			return
+		}
+	}
+	t.Fatalf("the metrics do not come to %q:\n%s", lines, text)
+}
+
+// Whatever clients send makes no series, and shows in none.
+func TestFewSeries(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	count := func() (n int, text string) {
+		text = s.scrape(t)
+		for _, f := range families(t, text) {
+			n += f.samples
+		}
+		return n, text
+	}
+	send := func(round string) {
+		if err := s.use(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range [][2]string{
+			{"GET", "/v1/files/file-canary" + round}, {"GET", "/canary" + round}, {"CANARY" + round, "/v1/files"}, {"GET", "/assets/canary" + round},
+			{"DELETE", "/v1/uploads/upload_canary" + round}, {"POST", "/v1/files?canary=" + round},
+		} {
+			req := uploadstest.Must(http.NewRequest(r[0], s.URL+r[1], strings.NewReader("canary")))(t)
+			req.Header.Set("Authorization", "Bearer canary"+round)
+			resp := uploadstest.Must(http.DefaultClient.Do(req))(t)
+			resp.Body.Close()
+		}
+	}
+	send("1")
+	s.wait(t, `uploadd_http_requests_total{code="404",method="GET",route="other"} 2`)
+	before, _ := count()
+	for _, round := range []string{"2", "3", "4"} {
+		send(round)
+	}
+	s.wait(t, `uploadd_http_requests_total{code="404",method="GET",route="other"} 8`, `uploadd_http_requests_total{code="405",method="other",route="/files"} 4`)
+	after, text := count()
+	t.Logf("%d series, of which %d are uploadd's", after, strings.Count(text, "\nuploadd_"))
+	if after > before+20 { // those of a call that the janitor had not made yet
+		t.Errorf("%d series have become %d", before, after)
+	}
+	for _, word := range []string{"canary", "CANARY", "secret-name", "any", "default", s.Data} {
+		if strings.Contains(regexp.MustCompile(`(?m)^#.*$`).ReplaceAllString(text, ""), word) {
+			t.Errorf("%q shows in the metrics", word)
+		}
+	}
+}
+
+var row = regexp.MustCompile("(?m)^\\| `(uploadd_[a-z_]+)` \\| (\\w+) \\| ([^|]*)\\| ([^|]+)\\|")
+
+// docs/metrics.md has each series of the server, with its type and its labels, and the
+// server each of the page.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	if err := s.use(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := families(t, s.scrape(t))
+	page := read(t, "docs/metrics.md")
+	documented := map[string]bool{}
+	for _, m := range row.FindAllStringSubmatch(page, -1) {
+		name, kind := m[1], m[2]
+		documented[name] = true
+		f := got[name]
+		if f == nil {
+			t.Errorf("%s is in the page, and the server does not have it", name)
+			continue
+		}
+		if f.kind != kind || f.help == "" {
+			t.Errorf("%s is a %s to the page, and to the server a %s: %s", name, kind, f.kind, f.help)
+		}
+		var labels []string
+		for _, l := range regexp.MustCompile("`([a-z]+)`").FindAllStringSubmatch(m[3], -1) {
+			labels = append(labels, l[1])
+		}
+		slices.Sort(labels)
+		if want := slices.Sorted(maps.Keys(f.labels)); !slices.Equal(labels, want) {
+			t.Errorf("%s has labels %v, and in the page %v", name, want, labels)
+		}
+	}
+	for name := range got {
+		if strings.HasPrefix(name, "uploadd_") && !documented[name] {
+			t.Errorf("%s is not in the page", name)
+		}
+	}
+	if len(documented) < 25 {
+		t.Errorf("the page describes %d series", len(documented))
+	}
+}
+
+// background uses the server until the test is over, and reports what fails.
+func (m measured) background(t *testing.T) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var using sync.WaitGroup
+	using.Go(func() {
+		for ctx.Err() == nil {
+			if err := m.use(ctx); err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	return func() {
+		cancel()
+		using.Wait()
+	}
+}
