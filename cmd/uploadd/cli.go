@@ -22,6 +22,7 @@ type cli struct {
 	Projects projectsCmd `cmd:"" help:"Show what projects hold, and set what they may."`
 	Audit    auditCmd    `cmd:"" help:"List who made and revoked keys, changed limits, and deleted Files."`
 	Ready    readyCmd    `cmd:"" help:"Ask a server whether it can serve. Exits 1 if not."`
+	Conform  conformCmd  `cmd:"" help:"Hold any server against what OpenAI's Uploads and Files APIs promise, and print what holds and what differs. Exits 1 on differences that matter."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
