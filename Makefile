@@ -1,6 +1,6 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit outside build sbom release latest audit crash powercut race-histories faults mutants backup nodes scaling migrate hostile transfer page soak parsers fuzz bench
+.PHONY: run test tools lint unit outside build sbom release latest audit crash powercut race-histories faults mutants conform backup nodes scaling migrate hostile transfer page soak parsers fuzz bench
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
@@ -72,6 +72,9 @@ faults: ## full disks, and each system call failing in turn
 
 mutants: ## plants every known mistake, and says which test notices
 	$(campaign) -run Caught ./test/mutants -args -plant=all
+
+conform: ## every check of uploadd conform against every defect, and which of them notice
+	$(campaign) -run EveryCheckCanFail ./test/conform -args -whole
 
 backup: ## 50 back-ups under load, restored
 	$(campaign) ./test/backup -args -backups=50

@@ -24,6 +24,7 @@ type cli struct {
 	Audit    auditCmd    `cmd:"" help:"List who made and ended keys and hooks, changed limits, and deleted Files."`
 	Ready    readyCmd    `cmd:"" help:"Ask a server whether it can serve. Exits 1 if not."`
 	Config   configCmd   `cmd:"" help:"Show the settings that serve would run with, and where each comes from. Exits 1 if it would refuse them."`
+	Conform  conformCmd  `cmd:"" help:"Hold any server against what OpenAI's Uploads and Files APIs promise, and print what holds and what differs. Exits 1 on differences that matter."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	configFlag

@@ -39,6 +39,7 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/meta", "uploadd/internal/blob", "records and bytes meet in the domain alone"},
 	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},
 	{"uploadd/internal/blob", "uploadd/", "bytes are bytes"},
+	{"uploadd/internal/conform", "uploadd/", "a referee knows no server from within, and no contract but the published one"},
 	{"uploadd/internal/certs", "uploadd/", "certificates know nothing of uploads"},
 	{"uploadd/internal/server", "uploadd/internal/observe", "it tells of requests to whom it is told to"},
 	{"uploadd/internal/server", "uploadd/internal/metrics", "as above: who counts comes to what is counted"},

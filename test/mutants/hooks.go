@@ -16,7 +16,7 @@ var inHooks = []mutant{
 	{"a hook is told of what it does not want", "W1", metaOutbox, "LIKE '%,' || CAST($2 AS TEXT) || ',%'", "LIKE '%' || SUBSTR(CAST($2 AS TEXT), 1, 1) || '%'", []string{tMeta}},
 	{"another project's hook is told", "H1", metaOutbox, "WHERE project = $5 AND status", "WHERE $5 <> '' AND status", []string{tMeta}},
 	{"who recorded an event does not look for it", "W2", metaOutbox, "case s.announced <- struct{}{}:", "case s.announced <- struct{}{}:\n\t\t\t<-s.announced", []string{tMeta}},
-	{"two nodes claim one event", "W3", metaOutbox, "WHERE hook_id = $1 AND due_at <= $2 AND (object", "WHERE hook_id = $1 AND $2 >= 0 AND (object", []string{tMeta}},
+	{"two nodes claim one event", "W3", metaOutbox, "WHERE hook_id = $1 AND due_at <= $2 AND (object", "WHERE hook_id = $1 AND CAST($2 AS BIGINT) >= 0 AND (object", []string{tMeta}},
 	{"a late attempt undoes another", "W3", metaOutbox, "AND attempts = $4 AND due_at", "AND attempts >= $4 AND due_at", []string{tMeta}},
 	{"an event that was given up comes back", "W3", metaOutbox, "AND attempts = $4 AND due_at IS NOT NULL", "AND attempts = $4", []string{tMeta}},
 	{"what a dead process was sending waits", "W2", metaOutbox, "WHERE sending = 1 OR due_at > $2", "WHERE due_at > $2", []string{tMeta, tHooks}},

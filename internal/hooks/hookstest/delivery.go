@@ -169,8 +169,10 @@ func testEnd(t *testing.T, s Store) {
 	h := newHook(t, s, "p")
 	completed(t, s, "p", 1)
 	completed(t, s, "p", 2)
+	other := uploadstest.Must(s.ClaimEvents(background, h.ID, 150, 900, 1))(t)[0]
 	ok(t, s.EndHook(background, h.ID, 160, "it answered 410 Gone"))
 	ok(t, s.EndHook(background, h.ID, 170, "again"))
+	ok(t, s.RepeatEvent(background, &other, 160, 170, "")) // whose attempt ends behind that
 	completed(t, s, "p", 3)
 	equal(t, "due", due(t, s, h), nil)
 	l := uploadstest.Must(s.Hooks(background, "p"))(t)[0]
@@ -204,14 +206,26 @@ func testPurge(t *testing.T, s Store) {
 	uploadstest.Must(s.Expire(background, 200, 200, 10))(t)
 	ok(t, s.DeleteFile(background, uploads.Caller{Project: "p"}, f.ID, 210, 0))
 	equal(t, "purged", uploadstest.Must(s.Purge(background, 1000, 10))(t), 0)
-	for _, e := range uploadstest.Must(s.ClaimEvents(background, h.ID, 300, 400, 10))(t) {
-		if (e.Type == hooks.FileDeleted) != (e.Upload == nil) || (e.Type == hooks.UploadExpired) != (e.File == nil) {
-			t.Errorf("%s: upload %+v, file %+v", e.Type, e.Upload, e.File)
+	claim := func(now, again int64) []hooks.Event {
+		t.Helper()
+		list := uploadstest.Must(s.ClaimEvents(background, h.ID, now, again, 10))(t)
+		for _, e := range list {
+			if (e.Type == hooks.FileDeleted) != (e.Upload == nil) || (e.Type == hooks.UploadExpired) != (e.File == nil) {
+				t.Errorf("%s: upload %+v, file %+v", e.Type, e.Upload, e.File)
+			}
 		}
-		switch e.Type {
-		case hooks.UploadExpired:
-			ok(t, s.RepeatEvent(background, &e, 300, 0, "given up"))
-		default:
+		return list
+	}
+	for _, e := range claim(300, 400) {
+		if e.Type == hooks.FileDeleted {
+			ok(t, s.ForgetEvent(background, &e))
+		}
+	}
+	equal(t, "purged while a completion is to be told", uploadstest.Must(s.Purge(background, 1000, 10))(t), 0)
+	for _, e := range claim(400, 500) {
+		if e.Type == hooks.UploadExpired {
+			ok(t, s.RepeatEvent(background, &e, 400, 0, "given up"))
+		} else {
 			ok(t, s.ForgetEvent(background, &e))
 		}
 	}
