@@ -66,7 +66,7 @@ func (d *Disk) prepare() error {
 		}
 	}
 	total, _, err := d.space()
-	d.reserve = min(reserveMost, total/20)
+	d.reserve = reserveOf(total)
 	return err
 }
 
