@@ -17,7 +17,10 @@ import (
 	"uploadd/web"
 )
 
-type serveCmd struct {
+type serveCmd struct{ serveFlags }
+
+// serveFlags are the settings of a server.
+type serveFlags struct {
 	storeFlags
 	Listen    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
 	UploadTTL time.Duration `default:"1h" placeholder:"DURATION" help:"How long an Upload stays open (${default})."`

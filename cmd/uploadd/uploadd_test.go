@@ -195,6 +195,8 @@ func TestUsage(t *testing.T) {
 		{"frobnicate", 2, "", "unexpected argument frobnicate"},
 		{"serve --nonsense", 2, "", "unknown flag --nonsense"},
 		{"serve --max-part=lots", 2, "", "'lots' is not a size: write it like 64MiB"},
+		{"doctor --patience=0s --data " + empty, 1, "", "--patience=0s: it must be more than nothing"},
+		{"doctor --meta=mysql://db --data " + empty, 1, "", "write it like postgres://"},
 		{"serve --upload-ttl=10ms --data " + empty, 1, "", "it must be at least 1s"},
 		{"serve --listen=0.0.0.0:0 --data " + empty, 1, "", "uploadd keys create --project NAME --data " + empty},
 		{"serve --listen=:8080 --data " + empty, 1, "", "there is no key to tell them apart"},

@@ -36,6 +36,7 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/meta", "uploadd/internal/blob", "records and bytes meet in the domain alone"},
 	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},
 	{"uploadd/internal/blob", "uploadd/", "bytes are bytes"},
+	{"uploadd/internal/doctor", "uploadd/internal/server", "what a server needs can be tried without one"},
 	{"uploadd/internal/certs", "uploadd/", "certificates know nothing of uploads"},
 }
 
