@@ -37,6 +37,8 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/meta", "uploadd/api", "records know the domain, not the wire"},
 	{"uploadd/internal/blob", "uploadd/", "bytes are bytes"},
 	{"uploadd/internal/doctor", "uploadd/internal/server", "what a server needs can be tried without one"},
+	{"uploadd/internal/jsonl", "uploadd/", "lines of JSON know nothing of uploads"},
+	{"uploadd/internal/uploads", "encoding/json", "what content is for, the domain is told"},
 	{"uploadd/internal/certs", "uploadd/", "certificates know nothing of uploads"},
 }
 
