@@ -12,6 +12,7 @@ import (
 
 	"uploadd/internal/access"
 	"uploadd/internal/blob"
+	"uploadd/internal/jsonl"
 	"uploadd/internal/server"
 	"uploadd/internal/uploads"
 	"uploadd/web"
@@ -27,6 +28,7 @@ type serveFlags struct {
 	MaxPart   size          `default:"64MiB" placeholder:"SIZE" help:"The largest Part (${default})."`
 	MaxUpload size          `default:"8GiB" placeholder:"SIZE" help:"The largest Upload (${default})."`
 	MaxFile   size          `default:"512MiB" placeholder:"SIZE" help:"The largest File of a single POST /v1/files (${default})."`
+	Validate  []string      `enum:"batch,fine-tune" placeholder:"PURPOSE" help:"Refuse Files of these purposes that are not what they are for, with the number of the line that is wrong: batch, fine-tune. None if not given."`
 	LogFormat string        `default:"json" enum:"text,json" help:"How to log requests, to standard error: text or json (${default})."`
 	Quiet     bool          `short:"q" help:"Log errors only."`
 	tlsFlags
@@ -90,6 +92,8 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Remote:    st.disk == nil,
 		Wall:      st.meta.Wall(),
 		Log:       log,
+
+		Validators: validators(c.Validate),
 	})
 	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
 		if err := uploads.Pair(env.ctx, st.meta, st.apart()); err != nil {
@@ -136,6 +140,16 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		return srv.Close()
 	}
 	return nil
+}
+
+// validators are those of the purposes.
+func validators(purposes []string) map[string]uploads.Validator {
+	all := map[string]uploads.Validator{"batch": jsonl.Batch, "fine-tune": jsonl.FineTune}
+	chosen := map[string]uploads.Validator{}
+	for _, purpose := range purposes {
+		chosen[purpose] = all[purpose]
+	}
+	return chosen
 }
 
 // warnUntrusted says so where a flush promises nothing.

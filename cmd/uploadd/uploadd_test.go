@@ -195,6 +195,7 @@ func TestUsage(t *testing.T) {
 		{"frobnicate", 2, "", "unexpected argument frobnicate"},
 		{"serve --nonsense", 2, "", "unknown flag --nonsense"},
 		{"serve --max-part=lots", 2, "", "'lots' is not a size: write it like 64MiB"},
+		{"serve --validate=batch,nonsense", 2, "", "--validate must be"},
 		{"doctor --patience=0s --data " + empty, 1, "", "--patience=0s: it must be more than nothing"},
 		{"doctor --meta=mysql://db --data " + empty, 1, "", "write it like postgres://"},
 		{"serve --upload-ttl=10ms --data " + empty, 1, "", "it must be at least 1s"},
