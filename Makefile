@@ -120,6 +120,7 @@ fuzz: ## each parser for $(fuzztime), guided by coverage
 		go test -run '^$$' -fuzz "^Fuzz$$f$$" -fuzztime $(fuzztime) ./internal/formdata || exit; done
 	for f in JSON Range Digest Framing Credentials List Disposition ID; do \
 		go test -run '^$$' -fuzz "^Fuzz$$f$$" -fuzztime $(fuzztime) ./internal/server || exit; done
+	go test -run '^$$' -fuzz '^FuzzScan$$' -fuzztime $(fuzztime) ./internal/jsonl
 
 bench: tools ## the table of BENCHMARKS.md, on an idle machine; or only rows=parts,download,…; or scale=quick
 	scripts/bench-tools

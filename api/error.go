@@ -72,6 +72,7 @@ const (
 	CodeSizeMismatch  = "bytes_mismatch"
 	CodeMD5Mismatch   = "md5_mismatch"
 	CodeDigest        = "digest_mismatch"
+	CodeInvalidFile   = "invalid_file_format"
 	CodePartTooLarge  = "part_too_large"
 	CodeFileTooLarge  = "file_too_large"
 	CodeStorageFull   = "storage_full"

@@ -14,6 +14,7 @@ import (
 // cli is every command with its flags; each flag has an environment variable.
 type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the server."`
+	Doctor   doctorCmd   `cmd:"" help:"Try what a server with the same flags needs (the disk, the database, the bucket, the clock, the port), and print what to do where it is missing. Exits 1 if something is. Safe beside a running server."`
 	Check    checkCmd    `cmd:"" help:"Check that every File is whole and nothing is left over. Exits 1 and lists what is wrong if not. Safe beside a running server."`
 	Gc       gcCmd       `cmd:"" help:"Show the bytes that wait to be removed, and with --now remove those that are due. Safe beside a running server."`
 	Backup   backupCmd   `cmd:"" help:"Copy everything into another directory, which a server can be run on. Safe beside a running server."`

@@ -14,6 +14,7 @@ import (
 
 	"uploadd/internal/access"
 	"uploadd/internal/blob"
+	"uploadd/internal/jsonl"
 	"uploadd/internal/server"
 	"uploadd/internal/uploads"
 	"uploadd/web"
@@ -21,6 +22,7 @@ import (
 
 type serveCmd struct{ serveFlags }
 
+// serveFlags are the settings of a server.
 type serveFlags struct {
 	storeFlags
 	Listen    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}), or 'systemd' for the socket that systemd hands over."`
@@ -29,6 +31,7 @@ type serveFlags struct {
 	MaxUpload size          `default:"8GiB" placeholder:"SIZE" help:"The largest Upload (${default})."`
 	MaxFile   size          `default:"512MiB" placeholder:"SIZE" help:"The largest File of a single POST /v1/files (${default})."`
 	StopTime  time.Duration `default:"30s" placeholder:"DURATION" help:"How long parts and downloads in flight may take once the server has been told to stop (${default})."`
+	Validate  []string      `enum:"batch,fine-tune" placeholder:"PURPOSE" help:"Refuse Files of these purposes that are not what they are for, with the number of the line that is wrong: batch, fine-tune. None if not given."`
 	logFlags
 	tlsFlags
 	debugFlags
@@ -100,6 +103,8 @@ func (c *serveCmd) service(st *stores, measured *measuring, log *slog.Logger) *u
 		Remote:    st.disk == nil,
 		Wall:      st.meta.Wall(),
 		Log:       log,
+
+		Validators: validators(c.Validate),
 	})
 }
 
@@ -163,6 +168,16 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		return srv.Close()
 	}
 	return nil
+}
+
+// validators are those of the purposes.
+func validators(purposes []string) map[string]uploads.Validator {
+	all := map[string]uploads.Validator{"batch": jsonl.Batch, "fine-tune": jsonl.FineTune}
+	chosen := map[string]uploads.Validator{}
+	for _, purpose := range purposes {
+		chosen[purpose] = all[purpose]
+	}
+	return chosen
 }
 
 // warnUntrusted says so where a flush promises nothing.

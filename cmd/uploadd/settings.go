@@ -102,7 +102,7 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	if err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), reflect.New(flag.Target.Type()).Elem()); err != nil {
 		return nil, fmt.Errorf("%s: %s", s.path, strings.TrimPrefix(err.Error(), flag.ShortSummary()+": "))
 	}
-	if flag.Enum != "" && !slices.Contains(flag.EnumSlice(), fmt.Sprint(value)) {
+	if flag.Enum != "" && flag.Target.Kind() != reflect.Slice && !slices.Contains(flag.EnumSlice(), fmt.Sprint(value)) {
 		return nil, fmt.Errorf("%s: '%v' is not one of %s", s.path, value, strings.Join(flag.EnumSlice(), ", "))
 	}
 	return value, nil

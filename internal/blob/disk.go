@@ -71,8 +71,8 @@ func (d *Disk) prepare() error {
 			return err
 		}
 	}
-	total, _, err := d.space()
-	d.reserve = min(reserveMost, total/20)
+	s, err := spaceOf(d.dir)
+	d.reserve = s.Reserve
 	return err
 }
 

@@ -10,10 +10,16 @@ import (
 // noFollow makes opening fail where somebody has planted a link.
 const noFollow = syscall.O_NOFOLLOW
 
-func spaceOf(dir *os.File) (total, free int64, err error) {
+// statfs asks the file system that f is on.
+func statfs(f *os.File) (Space, error) {
 	var st syscall.Statfs_t
-	if err := syscall.Fstatfs(int(dir.Fd()), &st); err != nil {
-		return 0, 0, err
+	if err := syscall.Fstatfs(int(f.Fd()), &st); err != nil {
+		return Space{}, err
 	}
-	return int64(st.Blocks) * int64(st.Bsize), int64(st.Bavail) * int64(st.Bsize), nil
+	return Space{
+		Size:       int64(st.Blocks) * int64(st.Bsize),
+		Free:       int64(st.Bavail) * int64(st.Bsize),
+		Inodes:     int64(st.Files),
+		FreeInodes: int64(st.Ffree),
+	}, nil
 }

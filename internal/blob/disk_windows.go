@@ -9,7 +9,7 @@ import (
 // kept there: the command refuses it, and this is never reached.
 const noFollow = 0
 
-func spaceOf(*os.File) (total, free int64, err error) { return 0, 0, errors.ErrUnsupported }
+func statfs(*os.File) (Space, error) { return Space{}, errors.ErrUnsupported }
 
 // Flush is for those that keep something.
 func (d *Disk) Flush() error { return errors.ErrUnsupported }

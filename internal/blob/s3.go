@@ -52,6 +52,20 @@ const Settle = time.Hour
 func OpenS3(ctx context.Context, rawURL string) (*S3, error) { return openS3(ctx, rawURL, usual) }
 
 func openS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
+	s, err := newS3(ctx, rawURL, p)
+	if err != nil {
+		return nil, err
+	}
+	if s.traits, err = s.probe(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("%s: %w", s.location, err)
+	}
+	s.singly.Store(!s.traits.Batches)
+	return s, nil
+}
+
+// newS3 is a store that has not been asked anything yet.
+func newS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
 	l, err := parseLocation(rawURL)
 	if err != nil {
 		return nil, err
@@ -90,11 +104,6 @@ func openS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.ContinueHeaderThresholdBytes = wholeMost
 	})
-	if s.traits, err = s.probe(ctx); err != nil {
-		s.Close()
-		return nil, fmt.Errorf("%s: %w", l, err)
-	}
-	s.singly.Store(!s.traits.Batches)
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -61,27 +62,38 @@ func (s *S3) probe(ctx context.Context) (t Traits, err error) {
 
 // needed says what a request that was refused needs.
 func needed(err error, permission string) error {
+	if do := advice(err, permission); do != "" {
+		return fmt.Errorf("%w: %s", err, do)
+	}
+	return err
+}
+
+// advice is what to do about a request that failed, "" if that is not known.
+func advice(err error, permission string) string {
 	var e *requestError
 	if !errors.As(err, &e) {
-		return err
+		return ""
 	}
 	switch e.status {
 	case http.StatusForbidden, http.StatusUnauthorized:
 		if wrongCredentials[e.code] {
-			return fmt.Errorf("%w: correct the credentials", err)
+			return "correct the credentials"
 		}
-		return fmt.Errorf("%w: the credentials need %s on this bucket and prefix", err, permission)
+		return "the credentials need " + permission + " on this bucket and prefix"
 	case http.StatusNotFound:
-		return fmt.Errorf("%w: make the bucket, or correct its name", err)
+		return "make the bucket, or correct its name"
 	case http.StatusMovedPermanently, http.StatusTemporaryRedirect:
-		return fmt.Errorf("%w: the bucket is elsewhere: name its region with region=", err)
+		return "the bucket is elsewhere: name its region with region="
 	case 0:
 		if errors.Is(err, errNoCredentials) {
-			return fmt.Errorf("%w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile, or give the machine a role", err)
+			return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile, or give the machine a role"
 		}
-		return fmt.Errorf("%w: no answer: correct endpoint=, or start the store", err)
+		if errors.As(err, new(x509.UnknownAuthorityError)) {
+			return "name the certificate of its authority with ca=, or AWS_CA_BUNDLE"
+		}
+		return "no answer: correct endpoint=, or start the store"
 	}
-	return err
+	return ""
 }
 
 // wrongCredentials are codes of answers to those whom the store does not know.

@@ -84,26 +84,9 @@ func OpenPostgresReadOnly(ctx context.Context, url string) (*Store, error) {
 }
 
 func openPostgres(ctx context.Context, url string, step time.Duration, prepare func(context.Context, *pgxpool.Pool) error) (*Store, error) {
-	config, err := pgxpool.ParseConfig(url)
+	config, err := postgresConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("--meta: %w", err) // which shows no password
-	}
-	if !strings.Contains(url, "pool_max_conns") {
-		config.MaxConns = poolSize
-	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = connectTime
-	}
-	if !strings.Contains(url, "pool_ping_timeout") {
-		config.PingTimeout = pingTime
-	}
-	for name, value := range map[string]string{
-		"application_name":                    "uploadd",
-		"idle_in_transaction_session_timeout": strconv.FormatInt(idleInTransaction.Milliseconds(), 10),
-	} {
-		if _, given := config.ConnConfig.RuntimeParams[name]; !given {
-			config.ConnConfig.RuntimeParams[name] = value
-		}
+		return nil, err
 	}
 	config.BeforeConnect = letCommitsEnd
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -131,6 +114,32 @@ func openPostgres(ctx context.Context, url string, step time.Duration, prepare f
 		}}
 	d.committed = s.committed
 	return s, nil
+}
+
+// postgresConfig is what url says, and what a Store needs where it says nothing.
+func postgresConfig(url string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("--meta: %w", err) // which shows no password
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = poolSize
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTime
+	}
+	if !strings.Contains(url, "pool_ping_timeout") {
+		config.PingTimeout = pingTime
+	}
+	for name, value := range map[string]string{
+		"application_name":                    "uploadd",
+		"idle_in_transaction_session_timeout": strconv.FormatInt(idleInTransaction.Milliseconds(), 10),
+	} {
+		if _, given := config.ConnConfig.RuntimeParams[name]; !given {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	return config, nil
 }
 
 // database runs statements on connections of a pool. It is the reader and the writer

@@ -89,11 +89,14 @@ func (t *tenant) completeAgain(ctx context.Context, u *Upload, ids []string) (*a
 }
 
 // verified returns the named Parts one behind the other, if they are the File
-// that was declared; sum is its MD5, nil for none.
+// that was declared, and what its purpose asks for; sum is its MD5, nil for none.
 func (t *tenant) verified(ctx context.Context, u *Upload, ids []string, sum []byte) ([]Part, error) {
 	parts, err := t.line(ctx, u, ids)
 	if err == nil && sum != nil {
 		err = t.verifyMD5(ctx, u.ID, parts, sum)
+	}
+	if err == nil {
+		err = t.validate(ctx, u.Purpose, "part_ids", parts)
 	}
 	return parts, err
 }

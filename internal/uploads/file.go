@@ -35,6 +35,10 @@ func (t *tenant) CreateFile(ctx context.Context, data io.Reader, describe func()
 		if err := req.Validate(); err != nil {
 			return err
 		}
+		// Read back, as the purpose may have come behind the bytes.
+		if err := t.validate(ctx, req.Purpose, "file", []Part{*part}); err != nil {
+			return err
+		}
 		*f = File{
 			ID:        newFileID(),
 			Project:   t.caller.Project,

@@ -31,13 +31,8 @@ func Pair(ctx context.Context, records Marked, blobs Blobs) error {
 	if err != nil {
 		return err
 	}
-	switch _, err := blobs.Size(ctx, key); {
-	case err == nil:
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
+	if known, err := Paired(ctx, key, stored, blobs); known || err != nil {
 		return err
-	case stored:
-		return fmt.Errorf("%w: there is no %s", ErrStrangers, key)
 	}
 	if _, err := blobs.Put(ctx, key, strings.NewReader("These bytes belong to records of uploadd, which look for this.\n")); err != nil {
 		// Another node may have been faster.
@@ -46,4 +41,18 @@ func Pair(ctx context.Context, records Marked, blobs Blobs) error {
 		}
 	}
 	return records.MarkerStored(ctx)
+}
+
+// Paired says whether blobs are known to be those of the records whose marker has this
+// key, and is stored or not: they are not known before the first node has begun. It changes nothing. Others are [ErrStrangers].
+func Paired(ctx context.Context, key string, stored bool, blobs Blobs) (known bool, err error) {
+	switch _, err := blobs.Size(ctx, key); {
+	case err == nil:
+		return true, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	case stored:
+		return false, fmt.Errorf("%w: there is no %s", ErrStrangers, key)
+	}
+	return false, nil
 }

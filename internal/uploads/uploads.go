@@ -53,6 +53,10 @@ type Config struct {
 	// at the start are then those of a process that is gone.
 	Exclusive bool
 
+	// Validators look at the content of a File before it is made, by its purpose. nil
+	// takes any content for any purpose.
+	Validators map[string]Validator
+
 	// Hold asks whether blobs may be deleted now, and returns how to say that the
 	// deletion is over; nil while a back-up copies, and they may not. A nil Hold
 	// allows it always.
@@ -76,6 +80,7 @@ type Service struct {
 	md5s    *runningMD5s
 	flights *flights
 	lookout *lookout
+	bench   bench
 }
 
 // New returns a Service. The caller runs [Service.Janitor] beside it.
@@ -99,6 +104,7 @@ func New(c Config) *Service {
 		md5s:    &runningMD5s{wanted: map[string]bool{}, uploads: map[string]*runningMD5{}},
 		flights: &flights{bytes: map[string]int64{}},
 		lookout: &lookout{},
+		bench:   newBench(),
 	}
 }
 

@@ -1,56 +1,17 @@
 package deploy
 
 import (
-	"errors"
-	"fmt"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"uploadd/api"
-	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
 	"uploadd/test/program"
 )
-
-// nobody runs PgBouncer where the test is root: it refuses to.
-const nobody = 65534
-
-// pool runs PgBouncer with a configuration in front of the database at target, and
-// returns the URL of the way through it.
-func pool(t *testing.T, target, config string) string {
-	t.Helper()
-	u, address := uploadstest.Must(url.Parse(target))(t), freeAddress(t)
-	host, port, _ := strings.Cut(address, ":")
-	dir := uploadstest.Must(os.MkdirTemp("", "uploadd-pgbouncer"))(t)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	// With auth_type=any it lets everybody in, as one user.
-	config = fmt.Sprintf("[databases]\n%s = host=127.0.0.1 port=%s user=postgres\n%s\n"+
-		"listen_addr = %s\nlisten_port = %s\nunix_socket_dir =\nauth_type = any\n", strings.TrimPrefix(u.Path, "/"), u.Port(), config, host, port)
-	path := filepath.Join(dir, "pgbouncer.ini")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(path, []byte(config), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("pgbouncer", "--quiet", path)
-	cmd.Stderr = t.Output()
-	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("this test needs PgBouncer, which scripts/tools installs: %v", err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	u.Host = address
-	return u.String()
-}
 
 // reach connects as soon as PgBouncer answers. The caller closes the connection, of which
 // there are few.
@@ -90,12 +51,12 @@ func TestPgBouncer(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ config, url string }{"session": {session, "&pool_max_conns=4"}, "transaction": {crowded, "&" + exec}} {
 		t.Run(name, func(t *testing.T) {
-			url := pool(t, db.Database(), c.config)
+			url := postgres.Pool(t, db.Database(), c.config)
 			testPooled(t, url, url+c.url)
 		})
 	}
 	t.Run("nothing set", func(t *testing.T) {
-		url := pool(t, db.Database(), bare)
+		url := postgres.Pool(t, db.Database(), bare)
 		reach(t, url).Close(t.Context())
 		_, err := program.TryStart(t, program.Options{Flags: []string{"--meta=" + url, "--blobs=" + t.TempDir()}})
 		if err == nil {
