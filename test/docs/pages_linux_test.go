@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -133,6 +134,7 @@ func runPage(t *testing.T, root, page string) {
 		}
 	}
 	notes := t.TempDir()
+	var copySources sync.Once
 	var script strings.Builder
 	script.WriteString(prelude)
 	for i, s := range steps {
@@ -141,7 +143,8 @@ func runPage(t *testing.T, root, page string) {
 		fmt.Fprintf(&script, "echo %d >%s/step\n", i, notes)
 		run := fmt.Sprintf(". %s.sh >%s.out 2>&1", name, name)
 		if s.checkout {
-			run = fmt.Sprintf("cd %s; %s; cd - >/dev/null", checkout(t), run)
+			copySources.Do(func() { checkout(t, filepath.Join(root, sources)) })
+			run = fmt.Sprintf("cd %s; %s; cd - >/dev/null", sources, run)
 		}
 		if s.compared && s.expected != "" {
 			run += " || true" // it is what it prints that counts
@@ -197,19 +200,17 @@ func environment(t *testing.T, notes string) []string {
 	return env
 }
 
-var copied string
+// sources is where the page's shell has a copy of them: always there, so that what was
+// compiled once need not be again.
+const sources = "/srv/uploadd"
 
-// checkout is a copy of the sources, for commands that are run among them.
-func checkout(t *testing.T) string {
+// checkout copies the sources, for commands that are run among them.
+func checkout(t *testing.T, dir string) {
 	t.Helper()
-	if copied != "" {
-		return copied
-	}
-	copied = t.TempDir()
-	cmd := exec.Command("sh", "-c", `git ls-files -co --exclude-standard -z | tar --null --ignore-failed-read -T - -cf - | tar -xf - -C "$1"`, "sh", copied)
+	check(t, os.MkdirAll(dir, 0o755))
+	cmd := exec.Command("sh", "-c", `git ls-files -co --exclude-standard -z | tar --null --ignore-failed-read -T - -cf - | tar -xf - -C "$1"`, "sh", dir)
 	cmd.Dir = repository
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("copying the sources: %v\n%s", err, out)
 	}
-	return copied
 }
