@@ -118,5 +118,6 @@ func (s step) matches(output string) bool {
 	pattern := regexp.QuoteMeta(strings.TrimSpace(s.expected))
 	pattern = regexp.MustCompile(`(?m)^…$`).ReplaceAllString(pattern, `(?s:.*)`)
 	pattern = strings.ReplaceAll(pattern, "…", ".*")
+	output = strings.ReplaceAll(output, "\r\n", "\n") // of headers
 	return regexp.MustCompile(`^` + pattern + `$`).MatchString(strings.TrimSpace(output))
 }

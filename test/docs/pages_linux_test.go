@@ -107,7 +107,7 @@ foreground() {
 	"$@" >"$NOTES/served" 2>&1 &
 	served=$!
 	until grep -q '^uploadd listens on ' "$NOTES/served"; do
-		if ! kill -0 $served 2>/dev/null; then cat "$NOTES/served"; wait $served; fi
+		if ! kill -0 $served 2>/dev/null; then cat "$NOTES/served"; wait $served; return; fi
 		sleep 0.05
 	done
 }
@@ -170,7 +170,7 @@ func runPage(t *testing.T, root, page string) {
 		switch {
 		case i == at:
 			served, _ := os.ReadFile(filepath.Join(notes, "served"))
-			t.Errorf("%s:%d: %v\n%s\nprints\n%s%s\nand the server\n%s", page, s.line, err, s.text, out, said, served)
+			t.Errorf("%s:%d: %v\n%s\nprints\n%s%s\nand the server\n%s", page, s.line, err, s.text, out, said, served[max(0, len(served)-2000):])
 		case s.compared && !s.matches(string(out)):
 			t.Errorf("%s:%d: %s\nprints\n%s\nand not\n%s", page, s.line, s.text, out, s.expected)
 		}
