@@ -3,6 +3,7 @@ package docs
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ type block struct {
 	line    int // of the page, at which the text begins
 	kind    string
 	text    string
-	comment string // "not run: …" or "in the checkout", where one stands before it
+	comment string // "not run: …", "in the checkout" or "file: …", where one stands before it
 }
 
 // The kinds of blocks. Of other languages the test of what they are for takes care.
@@ -23,12 +24,13 @@ const (
 	unseen  = "unseen"  // commands that set the scene, or look at what came of the others
 )
 
-// others are the languages of blocks that are no commands for a shell.
+// others are the languages of blocks that are no commands for a shell. With the comment
+// "file: PATH" they are what a reader puts into that file.
 var others = []string{"js", "go", "python", "json", "yaml", "ini", "sql", "nginx", "caddyfile", "haproxy", "text"}
 
-const notRun, inCheckout = "not run: ", "in the checkout"
+const notRun, inCheckout, isFile = "not run: ", "in the checkout", "file: "
 
-var comment = regexp.MustCompile(`^<!-- (not run: .+|in the checkout) -->$`)
+var comment = regexp.MustCompile(`^<!-- (not run: .+|in the checkout|file: \S+) -->$`)
 
 // parse reads a page. What could be a command and would not be run is an error.
 func parse(path string) (blocks []block, err error) {
@@ -71,6 +73,15 @@ func parse(path string) (blocks []block, err error) {
 // commands says whether the block is for a shell.
 func (b block) commands() bool { return b.kind == shell || b.kind == console || b.kind == unseen }
 
+// file is the path of the file that the block is; "" if it is none.
+func (b block) file() string {
+	path, ok := strings.CutPrefix(b.comment, isFile)
+	if !ok {
+		return ""
+	}
+	return path
+}
+
 // excused is why the block is not run; "" when it is.
 func (b block) excused() string {
 	reason, ok := strings.CutPrefix(b.comment, notRun)
@@ -92,6 +103,9 @@ type step struct {
 
 // steps are those of a block.
 func (b block) steps() (list []step) {
+	if path := b.file(); path != "" {
+		return []step{{line: b.line, text: fmt.Sprintf("mkdir -p %q\ncat >%q <<'END OF THE FILE'\n%s\nEND OF THE FILE", filepath.Dir(path), path, b.text)}}
+	}
 	if b.kind != console {
 		return []step{{line: b.line, text: b.text, checkout: b.comment == inCheckout}}
 	}

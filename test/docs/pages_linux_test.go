@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ const (
 )
 
 const repository = "../.."
+
+// languages are those of programs, which the test of the SDKs runs.
+var languages = []string{"js", "go", "python"}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(pageVariable) != "" {
@@ -53,7 +57,11 @@ func pages(t *testing.T) []string {
 // page and in one shell. What is not run is counted, and has its reason.
 func TestPages(t *testing.T) {
 	if page := os.Getenv(pageVariable); page != "" {
-		runPage(t, enter(t), page)
+		root := enter(t)
+		runPage(t, root, page)
+		if proxy, ok := proxies[filepath.Base(page)]; ok && !t.Failed() {
+			proxy.prove(t, root)
+		}
 		return
 	}
 	if os.Getuid() != 0 {
@@ -65,6 +73,8 @@ func TestPages(t *testing.T) {
 		runs := false
 		for _, b := range blocks {
 			switch reason := b.excused(); {
+			case slices.Contains(languages, b.kind) && reason == "" && filepath.Base(page) != "README.md":
+				t.Errorf("%s:%d: %s that nobody runs: test/sdk runs that of the README alone", page, b.line, b.kind)
 			case !b.commands() || b.kind == unseen:
 				continue
 			case reason != "":
@@ -82,7 +92,7 @@ func TestPages(t *testing.T) {
 		}
 	}
 	t.Logf("%d blocks of commands are run, %d are not", ran, left)
-	if left*10 > ran {
+	if left*10 > ran+left {
 		t.Errorf("%d blocks of commands are run, and %d are not", ran, left)
 	}
 }
@@ -90,7 +100,7 @@ func TestPages(t *testing.T) {
 // runApart runs this test again, for one page.
 func runApart(t *testing.T, page string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPages$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPages$", "-test.timeout=5m", "-mib="+strconv.FormatInt(*mib, 10))
 	cmd.Env = append(os.Environ(), pageVariable+"="+page, binVariable+"="+filepath.Dir(program.Path()))
 	apart(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -123,13 +133,16 @@ go() {
 }
 `
 
+// pageDir is the directory of the page's shell, below its root.
+const pageDir = "/srv/page"
+
 // runPage runs the commands of a page below root, in a new directory.
 func runPage(t *testing.T, root, page string) {
 	t.Helper()
 	text := string(uploadstest.Must(os.ReadFile(page))(t))
 	var steps []step
 	for _, b := range uploadstest.Must(parse(page))(t) {
-		if b.commands() && b.excused() == "" {
+		if b.file() != "" || b.commands() && b.excused() == "" {
 			steps = append(steps, b.steps()...)
 		}
 	}
@@ -152,7 +165,8 @@ func runPage(t *testing.T, root, page string) {
 		script.WriteString(run + "\n")
 	}
 	cmd := exec.Command("bash", "-c", script.String())
-	cmd.Dir = t.TempDir()
+	cmd.Dir = pageDir
+	check(t, os.Mkdir(filepath.Join(root, pageDir), 0o700))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 	added := services(t, text)
 	cmd.Env = append(environment(t, notes), added...)
@@ -187,7 +201,7 @@ func environment(t *testing.T, notes string) []string {
 		path = append(path, versions[len(versions)-1])
 	}
 	env := []string{"NOTES=" + notes, "UPLOADD=" + filepath.Join(bin, "uploadd"), "GO=" + uploadstest.Must(exec.LookPath("go"))(t),
-		"HOME=" + t.TempDir(), "PATH=" + strings.Join(append(path, os.Getenv("PATH")), ":")}
+		"HOME=" + pageDir, "PATH=" + strings.Join(append(path, os.Getenv("PATH")), ":")}
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} {
 		env = append(env, name+"="+goEnv(t, name))
 	}
