@@ -66,7 +66,7 @@ func describe(t *testing.T, page *strings.Builder, node *kong.Node) {
 			fmt.Fprintf(page, "\n%s\n", c.Detail)
 		}
 		if len(c.Positional) > 0 {
-			page.WriteString("\n| argument | |\n| --- | --- |\n")
+			page.WriteString("\n| argument | what |\n| --- | --- |\n")
 			for _, p := range c.Positional {
 				fmt.Fprintf(page, "| `%s` | %s |\n", cell(p.Summary()), cell(p.Help))
 			}
@@ -77,7 +77,7 @@ func describe(t *testing.T, page *strings.Builder, node *kong.Node) {
 }
 
 func describeFlags(t *testing.T, page *strings.Builder, c *kong.Node) {
-	head := "\n| flag | variable | default | |\n| --- | --- | --- | --- |\n"
+	head := "\n| flag | variable | default | what |\n| --- | --- | --- | --- |\n"
 	for _, f := range c.Flags {
 		if f.Hidden || f.Name == "help" {
 			continue
