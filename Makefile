@@ -1,6 +1,6 @@
 # The two commands of the README, and what they consist of.
 
-.PHONY: run test tools lint unit outside build sbom release latest audit crash powercut race-histories faults mutants conform backup nodes scaling migrate hostile transfer page soak parsers fuzz bench
+.PHONY: run test tools lint unit outside build site sbom release latest audit crash powercut race-histories faults mutants conform backup nodes scaling migrate hostile transfer page soak parsers fuzz bench
 
 run: ## serve on 127.0.0.1:8080, data in ./uploadd-data
 	go run ./cmd/uploadd serve
@@ -39,6 +39,9 @@ VERSION = $(shell git describe --always --dirty)
 
 build: ## the program to keep: static, and the same from the same commit
 	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/...
+
+site: ## the documentation site, in dist/site
+	scripts/site
 
 sbom: build ## what the program is linked from, and its licences, in CycloneDX
 	go tool -modfile=audit.mod cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp \

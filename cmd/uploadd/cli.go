@@ -56,18 +56,23 @@ type environment struct {
 // errFaults says that a check ran and found something; it has been printed.
 var errFaults = errors.New("faults were found")
 
-// run is the whole program. It returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	code := -1
-	parser, err := kong.New(&cli{},
+// newParser is for the command line; exit is called when there is nothing to run.
+func newParser(stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(&cli{},
 		kong.Name("uploadd"),
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(c int) { code = c }),
+		kong.Exit(exit),
 		kong.DefaultEnvars("UPLOADD"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.TypeMapper(typeOfSize, kong.MapperFunc(decodeSize)),
 	)
+}
+
+// run is the whole program. It returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	code := -1
+	parser, err := newParser(stdout, stderr, func(c int) { code = c })
 	if err != nil {
 		fmt.Fprintln(stderr, "uploadd:", err)
 		return exitFailed

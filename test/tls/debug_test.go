@@ -12,7 +12,7 @@ import (
 	"uploadd/test/program"
 )
 
-// own is one of four addresses of loopback that no other process uses, so that
+// own is one of some addresses of loopback that no other process uses, so that
 // every port of it is free.
 func own(which int) string {
 	n := os.Getpid()<<2 | which
@@ -21,8 +21,7 @@ func own(which int) string {
 
 // The addresses of the tests that run at a time.
 const (
-	ofDocs = iota
-	ofProfiles
+	ofProfiles = iota
 	ofACME
 	ofRenewal
 )

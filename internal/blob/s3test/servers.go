@@ -72,9 +72,15 @@ func Versitygw(t testing.TB, secure bool) *Store {
 		cert, key := s.certificate(t)
 		args = append(args, "--cert", cert, "--key", key)
 	}
-	run(t, built(t, "versitygw", "github.com/versity/versitygw/cmd/versitygw"), append(args, "posix", s.Dir)...)
+	run(t, VersitygwPath(t), append(args, "posix", s.Dir)...)
 	s.open(t, address)
 	return s
+}
+
+// VersitygwPath is where the built program is, for tests that run it their own way.
+func VersitygwPath(t testing.TB) string {
+	t.Helper()
+	return built(t, "versitygw", "github.com/versity/versitygw/cmd/versitygw")
 }
 
 // Others starts the servers whose programs are named by the environment, because they
