@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
+	"uploadd/internal/hooks"
 	"uploadd/internal/metrics"
 	"uploadd/internal/observe"
 	"uploadd/internal/server"
@@ -55,7 +57,7 @@ func (m *measuring) requests() func(*http.Request) (context.Context, func(server
 }
 
 // serve answers Prometheus until it is stopped: while requests in flight may finish, too.
-func (m *measuring) serve(st *stores, svc *uploads.Service, log *slog.Logger) (stop func() error, err error) {
+func (m *measuring) serve(st *stores, svc *uploads.Service, told func() hooks.Counts, log *slog.Logger) (stop func() error, err error) {
 	if m == nil {
 		return func() error { return nil }, nil
 	}
@@ -63,7 +65,7 @@ func (m *measuring) serve(st *stores, svc *uploads.Service, log *slog.Logger) (s
 	if err != nil {
 		return nil, fmt.Errorf("--metrics-listen=%s: %w", m.address, err)
 	}
-	c := metrics.Config{Totals: st.meta.Totals, Ready: svc.Ready, Now: svc.Now, Log: log}
+	c := metrics.Config{Totals: st.meta.Totals, Ready: svc.Ready, Now: svc.Now, Told: told, Log: log}
 	c.Version, c.Revision = built()
 	if st.disk != nil {
 		c.Space = st.disk.Space
@@ -71,6 +73,9 @@ func (m *measuring) serve(st *stores, svc *uploads.Service, log *slog.Logger) (s
 	local := port{address: listener.Addr().String()}.loopback()
 	return serveBeside(listener, "metrics", "/metrics", serveMetrics(m.Handler(c), local), log), nil
 }
+
+// scrapeTime is how long an answer may take, with what it waits for the stores.
+const scrapeTime = 30 * time.Second
 
 // serveMetrics serves h at /metrics. On a local address it is for the programs of this
 // machine: a page in a browser could name this listener by a name of its own, and read
@@ -85,6 +90,8 @@ func serveMetrics(h http.Handler, local bool) http.Handler {
 			http.Error(w, "this listener is for the programs of its own machine", http.StatusForbidden)
 			return
 		}
+		// Whoever does not take the answer is in the way of others: few are answered at a time.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(scrapeTime)) // one that is gone is cut off anyway
 		mux.ServeHTTP(w, r)
 	})
 }

@@ -135,7 +135,8 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Observe:      measured.requests(),
 		Log:          log,
 	}), log)
-	stopMetrics, err := measured.serve(st, svc, log)
+	deliveries := dispatcher(st, svc.Now, log)
+	stopMetrics, err := measured.serve(st, svc, deliveries.Counts, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -144,7 +145,6 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 	janitor, stopJanitor := context.WithCancel(context.Background())
 	var cleaning sync.WaitGroup
 	cleaning.Go(func() { svc.Janitor(janitor, janitorPeriod) })
-	deliveries := dispatcher(st, svc.Now, log)
 	cleaning.Go(func() { deliveries.Run(janitor) })
 	defer cleaning.Wait()
 	defer stopJanitor()

@@ -11,7 +11,7 @@ var authChecks = []Check{
 	{"auth/wrong-key", "A wrong key is answered with 401.", Documented, refAuth, authWrong},
 	{"auth/error", "The refusal of a key is JSON with error.message.", SDK, nodeError, authError},
 	{"auth/code", "The code of the refusal of a key is invalid_api_key, as OpenAI's is.", Cosmetic, refErrorCodes, authCode},
-	{"auth/before-body", "A key is refused where something is sent, too.", Data, refAuth, authSend},
+	{"auth/wrong-key-sends", "A key is refused where something is sent, too.", Data, refAuth, authSend},
 	{"auth/other-file", "The key of another project cannot see, read or delete a File.", Data, refAuth, authOtherFile},
 	{"auth/other-list", "The list of another project does not have a File.", Data, refAuth, authOtherList},
 	{"auth/other-upload", "The key of another project cannot add to an Upload, complete or cancel it.", Data, refAuth, authOtherUpload},

@@ -157,7 +157,7 @@ var (
 		"auth/wrong-key":               {1, 0},
 		"auth/error":                   {1, 0},
 		"auth/code":                    {1, 0},
-		"auth/before-body":             {2, 533},
+		"auth/wrong-key-sends":         {2, 533},
 		"auth/other-file":              {5, 533},
 		"auth/other-list":              {3, 533},
 		"auth/other-upload":            {6, 598},

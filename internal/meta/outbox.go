@@ -160,15 +160,3 @@ func (s *Store) TidyHooks(ctx context.Context, before int64) error {
 		return err
 	})
 }
-
-// Backlog is how many events are yet to arrive, of all hooks, and when the oldest of them
-// happened, 0 if there is none.
-func (s *Store) Backlog(ctx context.Context) (pending, oldest int64, err error) {
-	type backlog struct{ pending, oldest int64 }
-	rows, err := s.read.query(ctx, `SELECT COUNT(*), COALESCE(MIN(at), 0) FROM outbox WHERE due_at IS NOT NULL`)
-	b, err := one(func(r result, b *backlog) error { return r.Scan(&b.pending, &b.oldest) }, rows, err)
-	if err != nil {
-		return 0, 0, err
-	}
-	return b.pending, b.oldest, nil
-}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"uploadd/internal/hooks"
 	"uploadd/internal/uploads"
 	"uploadd/internal/uploads/uploadstest"
 	"uploadd/test/postgres"
@@ -51,6 +52,9 @@ func TestTotals(t *testing.T) {
 			must(s.Forget(t.Context(), uploadstest.Must(s.Doom(t.Context(), 400, 400, 9))(t)))
 			uploadstest.Must(s.Expire(t.Context(), 500, 600, 9))(t)
 			want("all but one upload is over", Totals{Reserved: 100, Uploads: 1, Binned: 1, Due: 501})
+			must(s.CreateHook(t.Context(), &hooks.Hook{ID: "hook_1", Project: "q", URL: "http://127.0.0.1:1/", Events: hooks.Types{hooks.UploadExpired}, Secret: []byte("x"), Status: hooks.Active, CreatedAt: 50}))
+			uploadstest.Must(s.Expire(t.Context(), 700, 800, 9))(t)
+			want("a hook is to be told", Totals{Binned: 1, Due: 600, Untold: 1, UntoldSince: 700})
 		})
 	}
 }

@@ -17,8 +17,8 @@ type kept struct {
 	look   look
 	failed prometheus.Counter
 
-	ready, bytes, reserved, files, uploads, bin, lag *prometheus.Desc
-	size, free, reserve                              *prometheus.Desc
+	ready, bytes, reserved, files, uploads, bin, lag, untold, late *prometheus.Desc
+	size, free, reserve                                            *prometheus.Desc
 }
 
 func newKept(c Config) *kept {
@@ -33,6 +33,8 @@ func newKept(c Config) *kept {
 		uploads:  of("uploadd_open_uploads", "Open Uploads of all projects."),
 		bin:      of("uploadd_bin_keys", "Keys in the bin: of blobs that wait to be deleted, and those reserved for blobs to come."),
 		lag:      of("uploadd_janitor_lag_seconds", "For how long the earliest of what the janitor has to do has been due; 0 if nothing is."),
+		untold:   of("uploadd_hook_events_pending", "Events that hooks are yet to be told."),
+		late:     of("uploadd_hook_lag_seconds", "How long ago the earliest of these events happened; 0 if there are none."),
 		size:     of("uploadd_disk_size_bytes", "Size of the disk that the bytes are on."),
 		free:     of("uploadd_disk_free_bytes", "What is free of it for this server, its reserve included."),
 		reserve:  of("uploadd_disk_reserve_bytes", "What of that is kept from uploads: with less free than this they are refused."),
@@ -41,7 +43,7 @@ func newKept(c Config) *kept {
 
 // Describe is of a prometheus.Collector.
 func (k *kept) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{k.ready, k.bytes, k.reserved, k.files, k.uploads, k.bin, k.lag, k.size, k.free, k.reserve} {
+	for _, d := range []*prometheus.Desc{k.ready, k.bytes, k.reserved, k.files, k.uploads, k.bin, k.lag, k.untold, k.late, k.size, k.free, k.reserve} {
 		to <- d
 	}
 	k.failed.Describe(to)
@@ -52,20 +54,26 @@ func (k *kept) Collect(to chan<- prometheus.Metric) {
 	var asking sync.WaitGroup
 	asking.Go(func() { k.collectReady(to) })
 	if t := k.totals(); t != nil {
-		lag := max(0, k.Now().Unix()-t.Due)
-		if t.Due == 0 {
-			lag = 0
-		}
 		send(to, k.bytes, t.Bytes)
 		send(to, k.reserved, t.Reserved)
 		send(to, k.files, t.Files)
 		send(to, k.uploads, t.Uploads)
 		send(to, k.bin, t.Binned)
-		send(to, k.lag, lag)
+		send(to, k.lag, k.since(t.Due))
+		send(to, k.untold, t.Untold)
+		send(to, k.late, k.since(t.UntoldSince))
 	}
 	k.failed.Collect(to)
 	k.collectSpace(to)
 	asking.Wait()
+}
+
+// since is how many seconds ago at was, 0 if it was never or is to come.
+func (k *kept) since(at int64) int64 {
+	if at == 0 {
+		return 0
+	}
+	return max(0, k.Now().Unix()-at)
 }
 
 func (k *kept) collectReady(to chan<- prometheus.Metric) {
@@ -102,6 +110,9 @@ const (
 	// lookShare bounds what looks cost: they take at most this share of the time, be the
 	// bin as large as it may. What was seen last is told meanwhile.
 	lookShare = 20
+	// lookPause is how old what is told may be. Looks that take long enough for it to be
+	// the bound take a twelfth.
+	lookPause = time.Minute
 )
 
 // look is the last look at the records.
@@ -130,7 +141,9 @@ func (k *kept) totals() *meta.Totals {
 		k.Log.Warn("what is kept is left out of the metrics", "err", err)
 		totals = nil
 	}
-	now := time.Now()
-	k.look.totals, k.look.next = totals, now.Add(now.Sub(began)*(lookShare-1))
+	k.look.totals = totals
+	if now := time.Now(); err == nil || ctx.Err() != nil { // an answer that failed cost the database little
+		k.look.next = now.Add(min(now.Sub(began)*(lookShare-1), lookPause))
+	}
 	return totals
 }

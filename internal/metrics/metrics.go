@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"uploadd/internal/blob"
+	"uploadd/internal/hooks"
 	"uploadd/internal/meta"
 )
 
@@ -25,7 +26,8 @@ type Config struct {
 	Totals func(context.Context) (*meta.Totals, error)
 	Ready  func(context.Context) error
 	Space  func() (blob.Space, error) // nil where no blobs are on a disk
-	Now    func() time.Time           // by which things are due
+	Told   func() hooks.Counts
+	Now    func() time.Time // by which things are due
 	Log    *slog.Logger
 
 	Version, Revision string // of the program
@@ -61,7 +63,7 @@ const scrapesAtOnce = 4
 // Handler serves the series in the formats of Prometheus. One that cannot be told is
 // left out, and the others are told. It is called once.
 func (m *Metrics) Handler(c Config) http.Handler {
-	m.registry.MustRegister(newKept(c), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	m.registry.MustRegister(newKept(c), told(c.Told), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "uploadd_build_info",
 		Help:        "1, with what the program was built from.",
 		ConstLabels: prometheus.Labels{"version": c.Version, "revision": c.Revision, "goversion": runtime.Version()},

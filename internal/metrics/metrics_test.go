@@ -16,6 +16,7 @@ import (
 
 	"uploadd/api"
 	"uploadd/internal/blob"
+	"uploadd/internal/hooks"
 	"uploadd/internal/meta"
 	"uploadd/internal/observe"
 	"uploadd/internal/server"
@@ -29,6 +30,7 @@ func config() Config {
 	return Config{
 		Totals: func(context.Context) (*meta.Totals, error) { return &meta.Totals{}, nil },
 		Ready:  func(context.Context) error { return nil },
+		Told:   func() hooks.Counts { return hooks.Counts{} },
 		Now:    time.Now,
 		Log:    slog.New(slog.DiscardHandler),
 	}
@@ -64,12 +66,15 @@ func TestKept(t *testing.T) {
 	c := config()
 	c.Now = func() time.Time { return time.Unix(1000, 0) }
 	c.Totals = func(context.Context) (*meta.Totals, error) {
-		return &meta.Totals{Bytes: 1, Reserved: 2, Files: 3, Uploads: 4, Binned: 5, Due: 940}, nil
+		return &meta.Totals{Bytes: 1, Reserved: 2, Files: 3, Uploads: 4, Binned: 5, Due: 940, Untold: 8, UntoldSince: 970}, nil
 	}
+	c.Told = func() hooks.Counts { return hooks.Counts{Delivered: 5, Failed: 4, GivenUp: 1} }
 	c.Space = func() (blob.Space, error) { return blob.Space{Size: 7, Free: 6, Reserve: 5}, nil }
 	has(t, scrape(New().Handler(c)),
 		"uploadd_ready 1", "uploadd_stored_bytes 1", "uploadd_reserved_bytes 2", "uploadd_files 3", "uploadd_open_uploads 4",
 		"uploadd_bin_keys 5", "uploadd_janitor_lag_seconds 60",
+		"uploadd_hook_events_pending 8", "uploadd_hook_lag_seconds 30",
+		`uploadd_hook_attempts_total{outcome="delivered"} 5`, `uploadd_hook_attempts_total{outcome="again"} 3`, `uploadd_hook_attempts_total{outcome="given_up"} 1`,
 		"uploadd_disk_size_bytes 7", "uploadd_disk_free_bytes 6", "uploadd_disk_reserve_bytes 5")
 	for name, due := range map[string]int64{"nothing is due": 0, "something will be": 1060} {
 		c.Totals = func(context.Context) (*meta.Totals, error) { return &meta.Totals{Due: due}, nil }
@@ -115,7 +120,7 @@ func TestLooksAreRationed(t *testing.T) {
 			}
 		}
 		h := New().Handler(c)
-		for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
+		for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(100 * time.Millisecond) {
 			has(t, scrape(h), fmt.Sprintf("uploadd_files %d", looks.Load()))
 		}
 		if n := looks.Load(); n != 5 {

@@ -169,7 +169,7 @@ var authDefects = []defect{
 	}))},
 	{"auth/error", "auth/code", plain(page(listFiles, 401, always))},
 	{"auth/code", "", plain(editError(listFiles, 401, func(e map[string]any) { e["code"] = nil }))},
-	{"auth/before-body", "", lends(postFile, wrong)},
+	{"auth/wrong-key-sends", "", lends(postFile, wrong)},
 	{"auth/other-file", "", lends(getContent, others)},
 	{"auth/other-list", "", lends(listFiles, others)},
 	{"auth/other-upload", "", lends(postCancel, others)},

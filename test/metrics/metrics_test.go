@@ -8,6 +8,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +20,7 @@ import (
 
 	"uploadd/api"
 	"uploadd/internal/uploads/uploadstest"
+	"uploadd/test/postgres"
 	"uploadd/test/program"
 )
 
@@ -218,7 +222,8 @@ func (m measured) wait(t *testing.T, lines ...string) {
 			return
 		}
 	}
-	t.Fatalf("the metrics do not come to %q:\n%s", lines, text)
+	name, _, _ := strings.Cut(lines[0], " ")
+	t.Fatalf("the metrics do not come to %q: %q", lines, regexp.MustCompile("(?m)^"+regexp.QuoteMeta(name)+".*$").FindAllString(text, -1))
 }
 
 // Whatever clients send makes no series, and shows in none.
@@ -306,6 +311,82 @@ func TestDocs(t *testing.T) {
 	if len(documented) < 25 {
 		t.Errorf("the page describes %d series", len(documented))
 	}
+}
+
+// The commands of the page work as printed, apart from the addresses.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	m := regexp.MustCompile("(?s)```sh\n(.*?)```").FindStringSubmatch(read(t, "docs/metrics.md"))
+	if m == nil {
+		t.Fatal("docs/metrics.md has no commands")
+	}
+	script := strings.ReplaceAll(m[1], "127.0.0.1:9464", freeAddress(t))
+	cmd := exec.Command("sh", "-euc", "trap 'kill $!; wait' EXIT\n"+script)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(program.Path())+":"+os.Getenv("PATH"), "UPLOADD_LISTEN=127.0.0.1:0")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "\nuploadd_ready 1\n") {
+		t.Errorf("%v:\n%s\n%s", err, script, out)
+	}
+}
+
+// Damage that a download finds, and a blob that is gone, are counted.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	data := strings.NewReader(strings.Repeat("x", 100_000))
+	f := uploadstest.Must(s.CreateFile(t.Context(), data, func() (api.CreateFileRequest, error) {
+		return api.CreateFileRequest{Filename: "f", Purpose: "user_data"}, nil
+	}))(t)
+	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // which does not ask again
+	download := func() {
+		t.Helper()
+		resp, err := once.Get(s.URL + "/v1/files/" + f.ID + "/content")
+		if err != nil {
+			return // broken off before there was anything to send
+		}
+		defer resp.Body.Close()
+		if n, err := io.Copy(io.Discard, resp.Body); err == nil && resp.StatusCode == http.StatusOK {
+			t.Errorf("%d bytes of a damaged file were read", n)
+		}
+	}
+	stored := program.Stored(t, s.Data)
+	if len(stored) != 1 {
+		t.Fatalf("the file is stored in %v", stored)
+	}
+	if err := os.WriteFile(stored[0], []byte(strings.Repeat("y", 100_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	download()
+	s.wait(t, "uploadd_damage_found_total 1")
+	if err := os.Remove(stored[0]); err != nil {
+		t.Fatal(err)
+	}
+	download()
+	s.wait(t, "uploadd_damage_found_total 2")
+}
+
+// While the database is away the metrics are served all the same, without what is in it.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	db := postgres.Start(t)
+	s := start(t, "--meta="+db.Database(), "--blobs="+t.TempDir())
+	if err := s.use(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t, "uploadd_ready 1", "uploadd_files 0", "uploadd_commit_errors_total 0")
+	db.Stop()
+	s.wait(t, "uploadd_ready 0")
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // what was seen last may be told for a moment
+		text := s.scrape(t)
+		if !strings.Contains(text, "\nuploadd_files ") && !strings.Contains(text, "\nuploadd_totals_errors_total 0\n") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the metrics still have what is kept:\n%s", text)
+		}
+	}
+	db.Restart()
+	s.wait(t, "uploadd_ready 1", "uploadd_files 0")
 }
 
 // background uses the server until the test is over, and reports what fails.
