@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,14 +25,6 @@ func blocks(t *testing.T, language string) (list []string) {
 		list = append(list, m[1])
 	}
 	return list
-}
-
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l := uploadstest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // A node that was told the database of others and a place of its own for the bytes ends,

@@ -63,6 +63,8 @@ func parse(path string) (blocks []block, err error) {
 			said = comment.FindStringSubmatch(line)[1]
 		case said != "" && line != "":
 			return nil, fmt.Errorf("%s:%d: <!-- %s --> stands before no block", path, i+1, said)
+		case strings.HasPrefix(strings.TrimLeft(line, " >"), "```"):
+			return nil, fmt.Errorf("%s:%d: a fence that is indented, which the site does not know", path, i+1)
 		case i > 0 && lines[i-1] == "" && strings.HasPrefix(line, "    "):
 			return nil, fmt.Errorf("%s:%d: an indented block, which nobody runs: make it a fenced one", path, i+1)
 		}
