@@ -18,7 +18,9 @@ const flagsFile = "../../docs/flags.md"
 const flagsIntro = `# Commands and flags
 
 Every command of uploadd, with its flags. A flag can be given by its variable in the
-environment instead; a flag outweighs its variable. Sizes are written like ` + "`64MiB` or `8GB`" + `,
+environment instead, those of ` + "`serve`" + ` also by a line of the file that ` + "`--config=FILE`" + ` (or
+` + "`UPLOADD_CONFIG`" + `) names, which every command takes: [configuration.md](configuration.md). A flag
+outweighs its variable, and that one the file. Sizes are written like ` + "`64MiB` or `8GB`" + `,
 durations like ` + "`90s` or `1h`" + `. The same is said by ` + "`uploadd COMMAND --help`" + `.
 
 Exit codes: 0, it was done; 1, it could not be done, or a check found faults; 2, the
