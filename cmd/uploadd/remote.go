@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,9 @@ type storeFlags struct {
 	dataFlag
 	Meta  string `secret:"" placeholder:"URL" help:"Where the records are kept, if not in --data: postgres://USER@HOST/DATABASE, which any number of nodes may share."`
 	Blobs string `secret:"" placeholder:"URL" help:"Where the bytes are kept, if not in --data: s3://BUCKET/PREFIX?endpoint=URL&region=NAME&path_style=true, with credentials as the AWS command line finds them; or a directory, which the nodes share."`
+
+	// through is what requests to S3 go through; nil for nothing.
+	through func(http.RoundTripper) http.RoundTripper
 }
 
 // validate refuses what cannot be meant.
@@ -61,7 +65,7 @@ func (f storeFlags) openShared(ctx context.Context, records func(context.Context
 func (f storeFlags) openBlobs(ctx context.Context, s *stores) (err error) {
 	if isS3(f.Blobs) {
 		s.blobsName = redactURL(f.Blobs)
-		bucket, err := blob.OpenS3(ctx, f.Blobs)
+		bucket, err := blob.OpenS3(ctx, f.Blobs, f.through)
 		if err != nil {
 			return fmt.Errorf("the bucket of blobs: %w", err)
 		}

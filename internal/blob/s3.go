@@ -49,10 +49,15 @@ const Settle = time.Hour
 //
 // Credentials come as with all programs of AWS: from the environment, a profile, a web
 // identity or the machine.
-func OpenS3(ctx context.Context, rawURL string) (*S3, error) { return openS3(ctx, rawURL, usual) }
+//
+// Requests go through what through returns, which may add headers to them; they are
+// signed already. nil is for none.
+func OpenS3(ctx context.Context, rawURL string, through func(http.RoundTripper) http.RoundTripper) (*S3, error) {
+	return openS3(ctx, rawURL, through, usual)
+}
 
-func openS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
-	s, err := newS3(ctx, rawURL, p)
+func openS3(ctx context.Context, rawURL string, through func(http.RoundTripper) http.RoundTripper, p pace) (*S3, error) {
+	s, err := newS3(ctx, rawURL, through, p)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +70,7 @@ func openS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
 }
 
 // newS3 is a store that has not been asked anything yet.
-func newS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
+func newS3(ctx context.Context, rawURL string, through func(http.RoundTripper) http.RoundTripper, p pace) (*S3, error) {
 	l, err := parseLocation(rawURL)
 	if err != nil {
 		return nil, err
@@ -91,12 +96,16 @@ func newS3(ctx context.Context, rawURL string, p pace) (*S3, error) {
 		return nil, fmt.Errorf("%s: the region is not known: add ?region=eu-central-1, or set AWS_REGION", l)
 	}
 	cfg.Credentials = credentials{cfg.Credentials}
+	var transport http.RoundTripper = versioned{s.transport}
+	if through != nil {
+		transport = through(transport)
+	}
 	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if l.endpoint != "" {
 			o.BaseEndpoint = aws.String(l.endpoint)
 		}
 		o.UsePathStyle = l.pathStyle
-		o.HTTPClient = &http.Client{Transport: versioned{s.transport},
+		o.HTTPClient = &http.Client{Transport: transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		o.Retryer = aws.NopRetryer{} // what can be repeated is decided here
 		// Checksums that the SDK adds by itself are trailers, which many stores refuse.

@@ -28,7 +28,7 @@ var prefixes atomic.Int64
 func openS3(t testing.TB, s *s3test.Store, extra string) *blob.S3 {
 	t.Helper()
 	s3test.Credentials()
-	b, err := blob.OpenS3(t.Context(), s.URL(fmt.Sprintf("test/%d", prefixes.Add(1)), extra))
+	b, err := blob.OpenS3(t.Context(), s.URL(fmt.Sprintf("test/%d", prefixes.Add(1)), extra), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
 	}

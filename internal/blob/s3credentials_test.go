@@ -30,7 +30,7 @@ func TestCredentialsGoAway(t *testing.T) {
 		}
 		giveCredentials(w, time.Now()) // so that each request needs new ones
 	}))
-	b, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", ""))
+	b, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", ""), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestCredentialsGoAway(t *testing.T) {
 	if !errors.As(err, &passing) || !passing.Unavailable() || !strings.Contains(err.Error(), "there are no credentials") {
 		t.Errorf("without credentials: %v", err)
 	}
-	if _, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", "")); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+	if _, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", ""), nil); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
 		t.Errorf("opened without credentials: %v", err)
 	}
 	gone.Store(false)
@@ -58,7 +58,7 @@ func TestMachineWithoutRole(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", serving(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no role", http.StatusForbidden)
 	}))
-	if _, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", "")); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+	if _, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", ""), nil); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
 		t.Errorf("opened without credentials: %v", err)
 	}
 }
@@ -82,7 +82,7 @@ func TestSDKIsSilent(t *testing.T) {
 	file := uploadstest.Must(os.Create(said))(t)
 	stderr := os.Stderr
 	os.Stderr = file
-	b, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", ""))
+	b, err := blob.OpenS3(t.Context(), s3test.NewScripted(t).URL("p", ""), nil)
 	os.Stderr = stderr
 	file.Close()
 	if err != nil {

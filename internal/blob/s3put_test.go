@@ -326,7 +326,7 @@ func TestQuirks(t *testing.T) {
 			s3test.Credentials()
 			s := s3test.NewScripted(t)
 			s.CRC64, s.MD5, s.WriteOnce, s.Batches = q.crc, q.md5, q.once, q.batches
-			b, err := blob.OpenS3(t.Context(), s.URL("p", ""))
+			b, err := blob.OpenS3(t.Context(), s.URL("p", ""), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -64,7 +64,7 @@ type Question struct {
 // TryS3 prepares a trial of the store that OpenS3 would open, which is given patience
 // to answer a request. It asks nothing yet.
 func TryS3(ctx context.Context, rawURL string, patience time.Duration) (*S3Trial, error) {
-	s, err := newS3(ctx, rawURL, pace{patience: patience, firstPause: usual.firstPause})
+	s, err := newS3(ctx, rawURL, nil, pace{patience: patience, firstPause: usual.firstPause})
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func TestURLs(t *testing.T) {
 		"s3://bucket?ca=/dev/null":                       "no certificate",
 		"s3://bucket?%zz":                                "query",
 	} {
-		b, err := blob.OpenS3(t.Context(), url)
+		b, err := blob.OpenS3(t.Context(), url, nil)
 		if err == nil {
 			b.Close()
 			t.Errorf("%s was opened", url)

@@ -87,7 +87,7 @@ func onS3(store *s3test.Store) func(*world) {
 	return func(w *world) {
 		s3test.Credentials()
 		prefix := fmt.Sprint("w", made.Add(1))
-		b := uploadstest.Must(blob.OpenS3(w.t.Context(), store.URL(prefix, "")))(w.t)
+		b := uploadstest.Must(blob.OpenS3(w.t.Context(), store.URL(prefix, ""), nil))(w.t)
 		w.remote = true
 		w.blobs = bucket{b, filepath.Join(store.Dir, s3test.Bucket, prefix)}
 	}
