@@ -75,6 +75,9 @@ func (m *Metrics) Handler(c Config) http.Handler {
 	})
 }
 
+// Gatherer gathers the series, those that Handler was told of included.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
 // seconds are the bounds of what a store takes: from what a page cache needs to what no
 // client waits for.
 var seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}
