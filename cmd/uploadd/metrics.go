@@ -27,9 +27,9 @@ type measuring struct {
 	address string
 }
 
-// measure has the stores tell of their commits and flushes.
-func (f metricsFlags) measure(st *stores) *measuring {
-	if f.MetricsListen == "" {
+// measure has the stores tell of their commits and flushes, if somebody is to know.
+func (f metricsFlags) measure(st *stores, otlp *collector) *measuring {
+	if f.MetricsListen == "" && otlp == nil {
 		return nil
 	}
 	m := &measuring{metrics.New(), f.MetricsListen}
@@ -56,22 +56,31 @@ func (m *measuring) requests() func(*http.Request) (context.Context, func(server
 	return m.Request
 }
 
-// serve answers Prometheus until it is stopped: while requests in flight may finish, too.
-func (m *measuring) serve(st *stores, svc *uploads.Service, told func() hooks.Counts, log *slog.Logger) (stop func() error, err error) {
+// serve answers Prometheus until it is stopped, while requests in flight may finish, too;
+// and sends the metrics to a collector.
+func (m *measuring) serve(ctx context.Context, st *stores, svc *uploads.Service, told func() hooks.Counts, otlp *collector, log *slog.Logger) (stop func() error, err error) {
+	nothing := func() error { return nil }
 	if m == nil {
-		return func() error { return nil }, nil
-	}
-	listener, err := net.Listen("tcp", m.address)
-	if err != nil {
-		return nil, fmt.Errorf("--metrics-listen=%s: %w", m.address, err)
+		return nothing, nil
 	}
 	c := metrics.Config{Totals: st.meta.Totals, Ready: svc.Ready, Now: svc.Now, Told: told, Log: log}
 	c.Version, c.Revision = built()
 	if st.disk != nil {
 		c.Space = st.disk.Space
 	}
+	handler := m.Handler(c)
+	if err := otlp.sendMetrics(ctx, m.Gatherer()); err != nil {
+		return nil, err
+	}
+	if m.address == "" {
+		return nothing, nil
+	}
+	listener, err := net.Listen("tcp", m.address)
+	if err != nil {
+		return nil, fmt.Errorf("--metrics-listen=%s: %w", m.address, err)
+	}
 	local := port{address: listener.Addr().String()}.loopback()
-	return serveBeside(listener, "metrics", "/metrics", serveMetrics(m.Handler(c), local), log), nil
+	return serveBeside(listener, "metrics", "/metrics", serveMetrics(handler, local), log), nil
 }
 
 // scrapeTime is how long an answer may take, with what it waits for the stores.

@@ -36,6 +36,7 @@ type serveFlags struct {
 	tlsFlags
 	debugFlags
 	metricsFlags
+	otlpFlags
 }
 
 const (
@@ -53,7 +54,7 @@ func (f *serveFlags) validate() error {
 	if f.StopTime < 0 {
 		faults = append(faults, fmt.Errorf("--stop-time=%s: it cannot be less than nothing", f.StopTime))
 	}
-	faults = append(faults, f.storeFlags.validate(), f.validateListen(), f.validateTLS(), f.validateLog())
+	faults = append(faults, f.storeFlags.validate(), f.validateListen(), f.validateTLS(), f.validateLog(), f.validateOTLP())
 	return errors.Join(faults...)
 }
 
@@ -71,6 +72,11 @@ func (c *serveCmd) Run(env *environment) error {
 		}
 	}
 	log := c.newLogger(env.stderr)
+	otlp, err := c.startOTLP(env.ctx, log)
+	if err != nil {
+		return err
+	}
+	log, c.through = otlp.log(log), otlp.transport()
 	st, err := c.open(env.ctx)
 	if err != nil {
 		return err
@@ -84,12 +90,12 @@ func (c *serveCmd) Run(env *environment) error {
 	if err != nil {
 		return errors.Join(err, stopDebug(), st.Close())
 	}
-	return errors.Join(c.serve(env, st, listener, scheme, port.loopback(), log), stopDebug(), st.Close())
+	return errors.Join(c.serve(env, st, listener, scheme, port.loopback(), otlp, log), stopDebug(), st.Close())
 }
 
 // service is the domain on the stores.
-func (c *serveCmd) service(st *stores, measured *measuring, log *slog.Logger) *uploads.Service {
-	records, blobs := measured.stores(st)
+func (c *serveCmd) service(st *stores, measured *measuring, otlp *collector, log *slog.Logger) *uploads.Service {
+	records, blobs := otlp.stores(measured.stores(st))
 	return uploads.New(uploads.Config{
 		Meta:      records,
 		Blobs:     blobs,
@@ -109,9 +115,10 @@ func (c *serveCmd) service(st *stores, measured *measuring, log *slog.Logger) *u
 }
 
 // serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, local bool, log *slog.Logger) error {
-	measured := c.measure(st)
-	svc := c.service(st, measured, log)
+func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, local bool, otlp *collector, log *slog.Logger) error {
+	defer otlp.close() // while what it asks the stores for can still be told
+	measured := c.measure(st, otlp)
+	svc := c.service(st, measured, otlp, log)
 	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
 		if err := uploads.Pair(env.ctx, st.meta, st.apart()); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", st, err), listener.Close())
@@ -132,11 +139,11 @@ func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, sc
 		Authenticate: authenticate(gate),
 		Ready:        svc.Ready,
 		Page:         web.Routes(),
-		Observe:      measured.requests(),
+		Observe:      otlp.requests(measured.requests()),
 		Log:          log,
 	}), log)
 	deliveries := dispatcher(st, svc.Now, log)
-	stopMetrics, err := measured.serve(st, svc, deliveries.Counts, log)
+	stopMetrics, err := measured.serve(env.ctx, st, svc, deliveries.Counts, otlp, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -52,6 +52,14 @@ var rules = []struct{ room, forbidden, why string }{
 	{"uploadd/internal/uploads", "github.com/prometheus/", "as above"},
 	{"uploadd/internal/observe", "github.com/prometheus/", "it tells, and does not know whom"},
 	{"uploadd/internal/observe", "uploadd/internal/metrics", "as above"},
+	{"uploadd/internal/tracing", "uploadd/internal/uploads", "spans know calls by their names"},
+	{"uploadd/internal/tracing", "uploadd/internal/meta", "as above"},
+	{"uploadd/internal/tracing", "uploadd/internal/blob", "as above"},
+}
+
+// Each of these modules is for one room, and those below it.
+var confined = []struct{ module, room, why string }{
+	{"go.opentelemetry.io/", "uploadd/internal/tracing", "who is told of requests and calls does not matter to those who tell"},
 }
 
 // modules lists every module that the programs are linked from, so that a new
@@ -78,10 +86,14 @@ var modules = strings.Fields(`
 	github.com/aws/aws-sdk-go-v2/service/sts
 	github.com/aws/smithy-go
 	github.com/beorn7/perks
+	github.com/cenkalti/backoff/v5
 	github.com/cespare/xxhash/v2
 	github.com/coreos/go-systemd/v22
 	github.com/dustin/go-humanize
+	github.com/go-logr/logr
+	github.com/go-logr/stdr
 	github.com/google/uuid
+	github.com/grpc-ecosystem/grpc-gateway/v2
 	github.com/jackc/pgpassfile
 	github.com/jackc/pgservicefile
 	github.com/jackc/pgx/v5
@@ -98,6 +110,18 @@ var modules = strings.Fields(`
 	github.com/remyoudompheng/bigfft
 	github.com/sethvargo/go-retry
 	github.com/standard-webhooks/standard-webhooks/libraries
+	go.opentelemetry.io/auto/sdk
+	go.opentelemetry.io/contrib/bridges/prometheus
+	go.opentelemetry.io/otel
+	go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp
+	go.opentelemetry.io/otel/log
+	go.opentelemetry.io/otel/metric
+	go.opentelemetry.io/otel/sdk
+	go.opentelemetry.io/otel/sdk/metric
+	go.opentelemetry.io/otel/trace
+	go.opentelemetry.io/proto/otlp
 	go.uber.org/multierr
 	golang.org/x/crypto
 	golang.org/x/net
@@ -106,6 +130,9 @@ var modules = strings.Fields(`
 	golang.org/x/term
 	golang.org/x/text
 	golang.org/x/time
+	google.golang.org/genproto/googleapis/api
+	google.golang.org/genproto/googleapis/rpc
+	google.golang.org/grpc
 	google.golang.org/protobuf
 	modernc.org/libc
 	modernc.org/mathutil
@@ -147,6 +174,13 @@ func TestDependencyDirection(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range list(t, "./...") {
 		seen[p.ImportPath] = true
+		for _, c := range confined {
+			for _, imported := range p.Imports {
+				if strings.HasPrefix(imported, c.module) && !strings.HasPrefix(p.ImportPath+"/", c.room+"/") {
+					t.Errorf("%s imports %s, which is for %s: %s", p.ImportPath, imported, c.room, c.why)
+				}
+			}
+		}
 		for _, rule := range rules {
 			if p.ImportPath != rule.room {
 				continue
@@ -156,6 +190,11 @@ func TestDependencyDirection(t *testing.T) {
 					t.Errorf("%s imports %s: %s", rule.room, imported, rule.why)
 				}
 			}
+		}
+	}
+	for _, c := range confined {
+		if !seen[c.room] {
+			t.Errorf("there is a rule for %s, which does not exist", c.room)
 		}
 	}
 	for _, rule := range rules {
