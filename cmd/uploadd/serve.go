@@ -5,19 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"sync"
-	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
-
-	"uploadd/internal/access"
 	"uploadd/internal/blob"
-	"uploadd/internal/jsonl"
-	"uploadd/internal/server"
-	"uploadd/internal/uploads"
-	"uploadd/web"
 )
 
 type serveCmd struct{ serveFlags }
@@ -90,101 +80,8 @@ func (c *serveCmd) Run(env *environment) error {
 	if err != nil {
 		return errors.Join(err, stopDebug(), st.Close())
 	}
-	return errors.Join(c.serve(env, st, listener, scheme, port.loopback(), otlp, log), stopDebug(), st.Close())
-}
-
-// service is the domain on the stores.
-func (c *serveCmd) service(st *stores, measured *measuring, otlp *collector, log *slog.Logger) *uploads.Service {
-	records, blobs := otlp.stores(measured.stores(st))
-	return uploads.New(uploads.Config{
-		Meta:      records,
-		Blobs:     blobs,
-		UploadTTL: c.UploadTTL,
-		MaxPart:   int64(c.MaxPart),
-		MaxUpload: int64(c.MaxUpload),
-		MaxFile:   int64(c.MaxFile),
-		Exclusive: st.lock != nil,
-		Hold:      st.mayDelete,
-		Settle:    st.settle,
-		Remote:    st.disk == nil,
-		Wall:      st.meta.Wall(),
-		Log:       log,
-
-		Validators: validators(c.Validate),
-	})
-}
-
-// serve answers requests until the context ends, and then those in flight.
-func (c *serveCmd) serve(env *environment, st *stores, listener net.Listener, scheme string, local bool, otlp *collector, log *slog.Logger) error {
-	defer otlp.close() // while what it asks the stores for can still be told
-	measured := c.measure(st, otlp)
-	svc := c.service(st, measured, otlp, log)
-	if c.Meta != "" || c.Blobs != "" { // what is in one directory has come there together
-		if err := uploads.Pair(env.ctx, st.meta, st.apart()); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", st, err), listener.Close())
-		}
-	}
-	switch err := svc.Recover(env.ctx); {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, uploads.ErrUnavailable):
-		// What is stored can be read all the same, and perhaps be deleted.
-		log.Error("reservations of the process before stay until their lease ends", "err", err)
-	case err != nil:
-		return errors.Join(err, listener.Close())
-	}
-	gate := &access.Gate{Store: st.meta, API: svc.As, Now: svc.Now}
-	if local {
-		gate.Open = project
-	}
-	srv := server.NewHTTPServer(server.New(server.Config{
-		Authenticate: authenticate(gate),
-		Ready:        svc.Ready,
-		Page:         web.Routes(),
-		Observe:      otlp.requests(measured.requests()),
-		Log:          log,
-	}), log)
-	deliveries := dispatcher(st, svc.Now, log)
-	stopMetrics, err := measured.serve(env.ctx, st, svc, deliveries.Counts, otlp, log)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	defer stopMetrics()
-
-	janitor, stopJanitor := context.WithCancel(context.Background())
-	var cleaning sync.WaitGroup
-	cleaning.Go(func() { svc.Janitor(janitor, janitorPeriod) })
-	cleaning.Go(func() { deliveries.Run(janitor) })
-	defer cleaning.Wait()
-	defer stopJanitor()
-
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
-	fmt.Fprintf(env.stdout, "uploadd listens on %s://%s/v1 and keeps %s\n", scheme, listener.Addr(), st)
-	tellSupervisor(log, daemon.SdNotifyReady)
-	go feedWatchdog(env.ctx, log)
-	select {
-	case err := <-served:
-		return err
-	case <-env.ctx.Done():
-	}
-	tellSupervisor(log, daemon.SdNotifyStopping)
-	log.Info("stopping: requests in flight may finish", "within", c.StopTime)
-	ctx, cancel := context.WithTimeout(context.Background(), c.StopTime)
-	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil {
-		log.Warn("requests were cut off", "err", err)
-		return srv.Close()
-	}
-	return nil
-}
-
-// validators are those of the purposes.
-func validators(purposes []string) map[string]uploads.Validator {
-	all := map[string]uploads.Validator{"batch": jsonl.Batch, "fine-tune": jsonl.FineTune}
-	chosen := map[string]uploads.Validator{}
-	for _, purpose := range purposes {
-		chosen[purpose] = all[purpose]
-	}
-	return chosen
+	n := &node{serveFlags: &c.serveFlags, st: st, listener: listener, local: port.loopback(), otlp: otlp, log: log}
+	return errors.Join(n.serve(env, scheme), stopDebug(), st.Close())
 }
 
 // warnUntrusted says so where a flush promises nothing.
@@ -222,15 +119,4 @@ func (c *serveCmd) requireKey(ctx context.Context, p port) error {
 		return err
 	}
 	return fmt.Errorf("--listen=%s can be reached by others, and there is no key to tell them apart. make one with: uploadd keys create --project NAME --data %s", p.address, c.Data)
-}
-
-// authenticate joins the server, which knows the API alone, to the gate.
-func authenticate(gate *access.Gate) func(context.Context, server.Credentials) (server.Caller, error) {
-	return func(ctx context.Context, c server.Credentials) (server.Caller, error) {
-		pass, err := gate.Admit(ctx, access.Request(c))
-		if pass == nil {
-			return server.Caller{}, err
-		}
-		return server.Caller(*pass), err
-	}
 }
