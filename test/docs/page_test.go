@@ -26,7 +26,7 @@ const (
 
 // others are the languages of blocks that are no commands for a shell. With the comment
 // "file: PATH" they are what a reader puts into that file.
-var others = []string{"js", "go", "python", "json", "yaml", "ini", "sql", "nginx", "caddyfile", "haproxy", "text"}
+var others = []string{"js", "go", "python", "json", "yaml", "ini", "toml", "http", "sql", "nginx", "caddyfile", "haproxy", "text"}
 
 const notRun, inCheckout, isFile = "not run: ", "in the checkout", "file: "
 

@@ -60,7 +60,7 @@ func enter(t *testing.T) (root string) {
 	up(t)
 	check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	check(t, unix.Mount("proc", "/proc", "proc", 0, ""))
-	layers := uploadstest.Must(os.MkdirTemp("", "uploadd-docs-root"))(t)
+	layers := os.Getenv(rootVariable)
 	check(t, unix.Mount("tmpfs", layers, "tmpfs", 0, ""))
 	root = filepath.Join(layers, "root")
 	for _, dir := range []string{"root", "upper", "work"} {
