@@ -149,6 +149,7 @@ func TestFailedPartLeavesNothing(t *testing.T) {
 		strings.NewReader(""),
 		strings.NewReader("more than ten bytes"),
 		io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(cause)),
+		io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(io.ErrUnexpectedEOF)), // a body's word for it
 	} {
 		if _, err := w.api.AddPart(t.Context(), u.ID, r); err == nil {
 			t.Error("a bad part was taken")

@@ -155,5 +155,8 @@ func (m *measured) Read(p []byte) (int, error) {
 	}
 	m.Write(p[:n])
 	m.md5.Write(p[:n])
+	if err == io.ErrUnexpectedEOF { // which io.ReadFull of a store would take for the end
+		err = fmt.Errorf("what was sent is cut off: %w", err)
+	}
 	return n, err
 }

@@ -162,6 +162,28 @@ func (m measured) wait(t *testing.T, lines ...string) {
 	t.Fatalf("the metrics do not come to %q: %q", lines, regexp.MustCompile("(?m)^"+regexp.QuoteMeta(name)+".*$").FindAllString(text, -1))
 }
 
+// All that is counted is counted in the program: each part of it is told of what the
+// others are.
+func TestCounted(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	if err := s.use(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t,
+		`uploadd_http_requests_total{code="200",method="POST",route="/uploads/{id}/parts"} 1`,
+		`uploadd_http_requests_total{code="404",method="GET",route="/files/{id}"} 1`,
+		`uploadd_http_sent_bytes_total{route="/files/{id}/content"} 100000`,
+		`uploadd_store_duration_seconds_count{op="add_part",store="meta"} 1`,
+		`uploadd_store_duration_seconds_count{op="put",store="blobs"} 1`,
+		`uploadd_store_errors_total{op="file",store="meta"} 0`,
+		"uploadd_flush_duration_seconds_count 1",
+		"uploadd_parts_in_flight 0", "uploadd_http_requests_in_flight 0", "uploadd_files 0", "uploadd_open_uploads 0", "uploadd_stored_bytes 0")
+	if strings.Contains(s.scrape(t), "\nuploadd_commit_steps_total 0\n") {
+		t.Error("no step was committed")
+	}
+}
+
 // The commands of the page work as printed, apart from the addresses.
 func TestCommands(t *testing.T) {
 	t.Parallel()
