@@ -34,7 +34,7 @@ var inBlob = []mutant{
 	{"a failed close of a blob is ignored", "A4", disk, "err := f.Close(); err != nil {", "err := f.Close(); err == io.EOF {", []string{tDurable}},
 	{"a blob may be written over", "A3", disk, "|os.O_EXCL|", "|", []string{tBlob}},
 	{"a blob is truncated first", "A3", disk, "|os.O_EXCL|", "|os.O_TRUNC|", []string{tBlob}},
-	{"no space is kept in reserve", "E6", "internal/blob/space.go", "if free < d.reserve {", "if free < 0 {", []string{tBlob}},
+	{"no space is kept in reserve", "E6", "internal/blob/space.go", "if s.Free < s.Reserve {", "if s.Free < 0 {", []string{tBlob}},
 	{"a failed Put leaves its file", "F2", disk, "errors.Join(err, d.root.Remove(path))", "errors.Join(err)", []string{tBlob}},
 	{"a short blob is opened", "D2", disk, "info.Size() < off+n", "info.Size() < off", []string{tBlob}},
 	{"a range begins at the wrong byte", "D3", disk, "err == nil && off > 0", "err == nil && off > 1", []string{tBlob}},

@@ -6,7 +6,7 @@ const (
 	serverBody  = "internal/server/body.go"
 	formField   = "internal/formdata/field.go"
 	formReader  = "internal/formdata/formdata.go"
-	serve       = "cmd/uploadd/serve.go"
+	serve       = "cmd/uploadd/node.go"
 )
 
 var inServer = []mutant{
@@ -43,8 +43,8 @@ var inFormdata = []mutant{
 var inProgram = []mutant{
 	{"two servers share a directory", "F6", "cmd/uploadd/stores.go", "flock(lock, exclusive|", "flock(lock, shared|", []string{tProgram}},
 	{"a stop cuts what is in flight", "F5", serve, "if err := srv.Shutdown(ctx); err != nil {", "_ = ctx\n\tif err := srv.Close(); err != nil {", []string{tProgram}},
-	{"what a killed server left stays", "R10", serve, "switch err := svc.Recover(env.ctx); {", "switch err := error(nil); {", []string{tDurable}},
-	{"there is no janitor", "E2", serve, "svc.Janitor(janitor, janitorPeriod)", "_, _ = janitor, janitorPeriod", []string{tProgram}},
+	{"what a killed server left stays", "R10", serve, "err := svc.Recover(ctx)\n", "var err error\n", []string{tDurable}},
+	{"there is no janitor", "E2", serve, "svc.Janitor(background, janitorPeriod)", "_, _ = background, janitorPeriod", []string{tProgram}},
 	{"anybody is answered", "H6", "cmd/uploadd/port.go", "ip != nil && ip.IsLoopback()", `ip == nil || host != "none"`, []string{tProgram}},
 	{"a check that found faults succeeds", "J3", "cmd/uploadd/check.go", "if s.Faults > 0 {", "if s.Faults < 0 {", []string{tProgram}},
 }
