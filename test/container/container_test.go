@@ -65,7 +65,7 @@ func build(t *testing.T) string {
 		t.Fatal(err)
 	}
 	text := string(uploadstest.Must(os.ReadFile("../../Dockerfile"))(t))
-	if !strings.Contains(text, "\nRUN make build BIN=/out\n") || !strings.Contains(text, "\nCOPY --from=build /out/uploadd /uploadd\n") {
+	if !strings.Contains(text, "\nRUN GOOS=$TARGETOS GOARCH=$TARGETARCH make build BIN=/out\n") || !strings.Contains(text, "\nCOPY --from=build /out/uploadd /uploadd\n") {
 		t.Fatal("the Dockerfile builds in another way than this test")
 	}
 	out := t.TempDir()
