@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -129,7 +130,7 @@ func (s *session) leaveGroup() {
 // sweep looks for what this run has made and does not know of, because an answer was
 // lost or the server made more than it said; and tries again what could not be removed.
 func (s *session) sweep() (left []Leftover) {
-	s.find(s.tag, s.began.Add(-time.Hour), sweepPages)
+	s.find(s.named, s.began.Add(-time.Hour), sweepPages)
 	s.removeAll(func(*thing) bool { return true })
 	for _, t := range s.things {
 		left = append(left, Leftover{t.kind, t.id, t.reason})
@@ -145,8 +146,12 @@ const (
 	sweepLimit = 1000
 )
 
+// anyRun is how the names begin that runs give: with Prefix, the digits of the run and a
+// serial number. A name that only begins with Prefix may be somebody's own.
+var anyRun = regexp.MustCompile(`^` + Prefix + `[0-9a-f]{8}-[0-9]{3}`)
+
 // Clean removes what earlier runs left behind: Files, and Uploads of a server that lists
-// them, whose names begin with Prefix. Runs that are under way lose what they have made.
+// them, whose names are those of a run. Runs that are under way lose what they have made.
 func Clean(ctx context.Context, o Options) (removed int, left []Leftover, err error) {
 	s, err := newSession(ctx, o)
 	if err != nil {
@@ -155,7 +160,7 @@ func Clean(ctx context.Context, o Options) (removed int, left []Leftover, err er
 	if err := s.greet(); err != nil {
 		return 0, nil, err
 	}
-	if err := s.find(Prefix, time.Time{}, cleanPages); err != nil {
+	if err := s.find(anyRun.MatchString, time.Time{}, cleanPages); err != nil {
 		return 0, nil, err
 	}
 	found := len(s.things)
@@ -166,22 +171,25 @@ func Clean(ctx context.Context, o Options) (removed int, left []Leftover, err er
 	return found - len(left), left, nil
 }
 
-// find adds every File, and every open Upload if the server lists those, whose name
-// begins with prefix. It stops at what is older than oldest, the newest coming first.
+// named says whether a name is one that this run has given.
+func (s *session) named(name string) bool { return strings.HasPrefix(name, s.tag+"-") }
+
+// find adds every File, and every open Upload if the server lists those, that has such a
+// name. It stops at what is older than oldest, the newest coming first.
 // It returns why it could not see them all, nil if it could.
-func (s *session) find(prefix string, oldest time.Time, pages int) error {
-	err := s.findIn("file", "/files", prefix, oldest, pages)
+func (s *session) find(ours func(name string) bool, oldest time.Time, pages int) error {
+	err := s.findIn("file", "/files", ours, oldest, pages)
 	if err == nil {
 		s.unsureFiles = 0
 	}
 	// A list of Uploads is no part of the API. Where there is one, it is used.
-	if s.findIn("upload", "/uploads", prefix, oldest, pages) == nil {
+	if s.findIn("upload", "/uploads", ours, oldest, pages) == nil {
 		s.unsureUploads = 0
 	}
 	return err
 }
 
-func (s *session) findIn(kind, path, prefix string, oldest time.Time, pages int) error {
+func (s *session) findIn(kind, path string, ours func(name string) bool, oldest time.Time, pages int) error {
 	after := ""
 	for range pages {
 		query := url.Values{"limit": {fmt.Sprint(sweepLimit)}, "order": {"desc"}}
@@ -200,7 +208,7 @@ func (s *session) findIn(kind, path, prefix string, oldest time.Time, pages int)
 		for _, o := range data {
 			created, _ := o.number("created_at")
 			old = time.Unix(created, 0).Before(oldest)
-			if strings.HasPrefix(o.text("filename"), prefix) && (kind == "file" || o.text("status") == "pending") {
+			if ours(o.text("filename")) && (kind == "file" || o.text("status") == "pending") {
 				s.mu.Lock()
 				s.add(kind, o.text("id"))
 				s.mu.Unlock()

@@ -258,6 +258,11 @@ func (s *session) secrets() []string {
 	for _, values := range s.Header {
 		list = append(list, values...)
 	}
+	for name, values := range s.Query {
+		if name != "api-version" {
+			list = append(list, values...)
+		}
+	}
 	return list
 }
 

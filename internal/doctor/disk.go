@@ -242,7 +242,10 @@ func (e *exam) locks(dir string) found {
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		return fine("locks work; a server runs on %s", e.Data)
-	case err == nil:
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // no server has been there
+	case err != nil:
+		return doubt("run this as the user that runs the server", "locks work; whether a server runs on %s is not known: %v", e.Data, err)
+	default:
 		own.Close()
 	}
 	return fine("locks work; no server runs on %s", e.Data)

@@ -15,24 +15,22 @@ import (
 // stores looks at what records and bytes say of each other, and at the keys.
 func (e *exam) stores(ctx context.Context) {
 	apart := e.Meta != "" || e.Blobs != "" // what is in one directory has come there together
-	var m *meta.Store
-	open := func(ctx context.Context) (err error) {
-		if m == nil {
-			m, err = e.openRecords(ctx)
-		}
-		return err
-	}
 	if apart && (!isS3(e.Blobs) || e.bucket != nil) {
 		e.try(ctx, "stores.paired", func(ctx context.Context) found {
-			if err := open(ctx); err != nil {
+			// Each check opens the records for itself: one that is left behind has its own.
+			m, err := e.openRecords(ctx)
+			if err != nil {
 				return judgeUnopened(err)
 			}
+			defer m.Close()
 			return e.paired(ctx, m)
 		})
 	}
 	e.try(ctx, "access.keys", func(ctx context.Context) found {
-		any, err := false, open(ctx)
+		any := false
+		m, err := e.openRecords(ctx)
 		if err == nil {
+			defer m.Close()
 			any, err = m.AnyKey(ctx)
 		}
 		if err != nil && !nothingYet(err) {
@@ -40,9 +38,6 @@ func (e *exam) stores(ctx context.Context) {
 		}
 		return judgeKeys(any, e.Local)
 	})
-	if m != nil {
-		m.Close()
-	}
 	if e.bucket != nil {
 		e.bucket.Close()
 	}

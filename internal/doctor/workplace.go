@@ -6,12 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
 // workName is a directory of the examination's own, below the one it looks at. A crash
 // leaves it behind, and the next examination finds it by its name.
 const workName = "uploadd-doctor"
+
+// markName is in a workplace as long as anything else is: a directory without it may be by
+// chance of the same name, and hold what is dear to the user.
+const markName = ".made-by-uploadd-doctor"
 
 // workplace is that directory. It is locked as long as it is in use.
 type workplace struct {
@@ -38,7 +43,7 @@ func openWorkplace(dir, where string) (*workplace, found) {
 
 // errNotOurs is something else by the name of a workplace. Everybody can put it there
 // where everybody can write, a link to what is dear to the user among others.
-var errNotOurs = errors.New("what is there by that name is not a directory of this user's")
+var errNotOurs = errors.New("what is there by that name is not a directory of this user's that an examination has made")
 
 func (w *workplace) open() (err error) {
 	if err := os.Mkdir(w.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -69,11 +74,31 @@ func (w *workplace) claim() error {
 		return err
 	}
 	left, err := os.ReadDir(w.dir)
-	for _, entry := range left {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(w.dir, entry.Name())))
+	if err != nil {
+		return err
+	}
+	marked := slices.IndexFunc(left, func(entry fs.DirEntry) bool { return entry.Name() == markName })
+	if len(left) > 0 && marked < 0 {
+		return fmt.Errorf("%s: %w", workName, errNotOurs)
+	}
+	if marked < 0 {
+		err = os.WriteFile(filepath.Join(w.dir, markName), nil, 0o600)
+	}
+	return errors.Join(err, w.empty(left))
+}
+
+// empty removes the entries, but for the mark.
+func (w *workplace) empty(entries []fs.DirEntry) (err error) {
+	for _, entry := range entries {
+		if entry.Name() != markName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(w.dir, entry.Name())))
+		}
 	}
 	return err
 }
 
-// leave takes the workplace away.
-func (w *workplace) leave() error { return errors.Join(os.RemoveAll(w.dir), w.lock.Close()) }
+// leave takes the workplace away, the mark last.
+func (w *workplace) leave() error {
+	entries, err := os.ReadDir(w.dir)
+	return errors.Join(err, w.empty(entries), os.RemoveAll(w.dir), w.lock.Close())
+}

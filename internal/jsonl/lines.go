@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// MaxLine is how long a line may be, in bytes: whoever reads the file has to hold
-	// one, too.
+	// MaxLine is how long a line may be, in bytes and with its end: whoever reads the file
+	// has to hold one, too.
 	MaxLine = 16 << 20
 
 	bufferSize = 256 << 10

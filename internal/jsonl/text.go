@@ -85,7 +85,8 @@ func (s *scanner) escape() error {
 
 // is says whether what stands between the quotes of a string means word.
 func is(raw []byte, word string) bool {
-	return string(raw) == word || escaped(raw) && unquoted(raw) == word
+	const longest = len(`\u0000`) // of an escape
+	return string(raw) == word || len(raw) <= longest*len(word) && escaped(raw) && unquoted(raw) == word
 }
 
 func escaped(raw []byte) bool { return bytes.IndexByte(raw, '\\') >= 0 }

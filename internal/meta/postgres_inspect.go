@@ -157,11 +157,13 @@ func (t *PostgresTrial) Pooler(ctx context.Context) (between, shared bool, err e
 	}
 	defer a.Release()
 	var first, second uint32
+	// A pooler may show a name that an earlier examination has left with another backend.
+	name := fmt.Sprintf("uploadd_doctor_%x", time.Now().UnixNano())
 	if t.prepares { // as a node does at its first question
-		if _, err := a.Conn().Prepare(ctx, "uploadd_doctor", "SELECT 1"); err != nil {
+		if _, err := a.Conn().Prepare(ctx, name, "SELECT 1"); err != nil {
 			return false, false, err
 		}
-		defer a.Conn().Deallocate(context.WithoutCancel(ctx), "uploadd_doctor")
+		defer a.Conn().Deallocate(context.WithoutCancel(ctx), name)
 	}
 	if err := a.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&first); err != nil {
 		return false, false, err
@@ -177,7 +179,7 @@ func (t *PostgresTrial) Pooler(ctx context.Context) (between, shared bool, err e
 	}
 	shared = first == second
 	if t.prepares { // on whatever connection a has now
-		_, err = a.Exec(ctx, "EXECUTE uploadd_doctor")
+		_, err = a.Exec(ctx, "EXECUTE "+name)
 	}
 	return between, shared, err
 }

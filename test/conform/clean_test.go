@@ -32,7 +32,7 @@ func (s *server) own(t testing.TB) owned {
 	t.Helper()
 	c := s.client(t)
 	f := uploadstest.Must(c.CreateFile(t.Context(), strings.NewReader("mine\n"), func() (api.CreateFileRequest, error) {
-		return api.CreateFileRequest{Filename: "uploadd-conform", Purpose: "batch"}, nil
+		return api.CreateFileRequest{Filename: "uploadd-conform-report.jsonl", Purpose: "batch"}, nil
 	}))(t)
 	u := uploadstest.Must(c.CreateUpload(t.Context(), api.CreateUploadRequest{Filename: "my uploadd-conform-", Purpose: "batch", Bytes: 5, MimeType: "text/plain"}))(t)
 	return owned{f.ID, u.ID}

@@ -98,11 +98,11 @@ func TestSecrets(t *testing.T) {
 		if r.Method != http.MethodGet {
 			w.WriteHeader(http.StatusBadRequest)
 		}
-		json.NewEncoder(w).Encode(map[string]any{"data": []any{}, "error": map[string]any{"message": r.Header}})
+		json.NewEncoder(w).Encode(map[string]any{"data": []any{}, "error": map[string]any{"message": []any{r.Header, r.URL.RawQuery}}})
 	}))
 	defer echo.Close()
 	for _, format := range []string{"--json", "--markdown", "--fail-on=sdk"} {
-		code, out := command(t, echo.URL, "sk-canary-1", format, "--other-key=sk-canary-2", "--header=X-Secret: canary-3")
+		code, out := command(t, echo.URL, "sk-canary-1", format, "--other-key=sk-canary-2", "--header=X-Secret: canary-3", "--query=key=canary-4")
 		if code != 1 || strings.Contains(out, "canary-") {
 			t.Errorf("%s: exit %d\n%s", format, code, out)
 		}

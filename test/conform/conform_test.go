@@ -4,6 +4,7 @@ package conform
 
 import (
 	"flag"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -70,18 +71,21 @@ func passes(t testing.TB, report *conform.Report) {
 	}
 }
 
+// ofRun is how the names begin that runs give.
+var ofRun = regexp.MustCompile("^" + conform.Prefix + "[0-9a-f]{8}-")
+
 // empty fails the test if the server has a File or an open Upload of a run.
 func (s *server) empty(t testing.TB) {
 	t.Helper()
 	files := uploadstest.Must(s.client(t).ListFiles(t.Context(), api.ListQuery{}))(t)
 	for _, f := range files.Data {
-		if strings.HasPrefix(f.Filename, conform.Prefix) {
+		if ofRun.MatchString(f.Filename) {
 			t.Errorf("there is still %s, %s", f.ID, f.Filename)
 		}
 	}
 	uploads := uploadstest.Must(s.client(t).ListUploads(t.Context(), api.ListQuery{}))(t)
 	for _, u := range uploads.Data {
-		if u.Status == api.StatusPending && strings.HasPrefix(u.Filename, conform.Prefix) {
+		if u.Status == api.StatusPending && ofRun.MatchString(u.Filename) {
 			t.Errorf("there is still %s, %s", u.ID, u.Filename)
 		}
 	}

@@ -88,6 +88,16 @@ func TestDisks(t *testing.T) {
 		}
 		data(dir).finds(t, nil, notOurs)
 	})
+	t.Run("somebody's own directory", func(t *testing.T) {
+		dir := t.TempDir()
+		own := filepath.Join(dir, "uploadd-doctor")
+		if err := errors.Join(os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(own, "notes"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		unchanged := same(t, own)
+		data(dir).finds(t, nil, want{"disk.write", doctor.Fail, "that an examination has made", "find out who"})
+		unchanged()
+	})
 	t.Run("a file in its place", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -176,8 +176,8 @@ func TestDirectory(t *testing.T) {
 		}
 	}
 	// What a crash has left is taken away.
-	left := filepath.Join(s.Data, "uploadd-doctor", "flushed")
-	if err := os.MkdirAll(left, 0o700); err != nil {
+	left := filepath.Join(s.Data, "uploadd-doctor")
+	if err := errors.Join(os.MkdirAll(filepath.Join(left, "flushed"), 0o700), os.WriteFile(filepath.Join(left, ".made-by-uploadd-doctor"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	x.fine(t)
