@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -64,18 +65,26 @@ func exact(n size) bool {
 	return err == nil && again == uint64(n)
 }
 
+// harmless are the parameters of a store's URL that are shown. Whatever else is written
+// there may be a secret.
+var harmless = []string{"endpoint", "region", "path_style", "sslmode", "sslrootcert", "host", "port", "user", "dbname", "application_name", "connect_timeout", "target_session_attrs", "pool_max_conns"}
+
 // withoutPasswords hides those in the URL of a store. Its other parts are settings.
 func withoutPasswords(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return redactURL(text)
 	}
-	if u.Scheme == "" { // a directory
+	if !strings.Contains(text, "://") {
+		// A directory; or no URL of a store, and then nobody knows where in it a secret is.
+		if !strings.HasPrefix(text, "/") && strings.ContainsAny(text, "@=") {
+			return "xxxxx"
+		}
 		return text
 	}
 	q := u.Query()
-	for name := range q {
-		if strings.Contains(name, "password") {
+	for name, values := range q {
+		if !slices.Contains(harmless, name) || strings.Contains(strings.Join(values, ""), "@") {
 			q.Set(name, "xxxxx")
 			u.RawQuery = q.Encode()
 		}

@@ -94,6 +94,22 @@ func TestConfigHidesPasswords(t *testing.T) {
 	}
 }
 
+// What is no URL of a store is refused, and not shown either.
+func TestConfigHidesWhatIsWrong(t *testing.T) {
+	for _, args := range [][]string{
+		{"--meta=host=db user=u password=canary"},
+		{"--meta=postgres:u:canary@db/x"},
+		{"--meta=postgres://u:canary%zz@db/x"},
+		{"--blobs=s3://b/p?secret_access_key=canary"},
+		{"--blobs=s3://b/p?endpoint=http://u:canary@s3:9000"},
+		{"--config=" + file(t, `meta = ["postgres://u:canary@db/x"]`)},
+	} {
+		if _, stdout, stderr := invoke(t, append([]string{"config"}, args...)...); strings.Contains(stdout+stderr, "canary") {
+			t.Errorf("%q: it says\n%s%s", args, stdout, stderr)
+		}
+	}
+}
+
 // A setting that cannot be meant stops the server before it begins, and the message
 // says where it is and what to do.
 func TestConfigRefused(t *testing.T) {
@@ -115,6 +131,8 @@ func TestConfigRefused(t *testing.T) {
 		`stop-time = "-1s"`:                   "less than nothing",
 		`meta = "postgres://db/x"`:            "say where those are with --blobs",
 		"quiet = true\nlog-level = \"debug\"": "leave one of them out",
+		`metrics-listen = "9464"`:             "write it like 127.0.0.1:9464",
+		`debug-listen = "0.0.0.0:6060"`:       "loopback address only",
 		"tls-cert = \"x\"":                    "without --tls-key",
 	} {
 		path := file(t, text)
@@ -155,7 +173,7 @@ func TestUnknownVariables(t *testing.T) {
 		"UPLOADD_SERVICE_HOST":             false,
 		"UPLOADD_SERVICE_PORT":             false,
 		"UPLOADD_SERVICE_PORT_HTTP":        false,
-		"UPLOADD_PORT":                     false,
+		"UPLOADD_PORT":                     true, // as a URL it is Kubernetes'
 		"UPLOADD_PORT_8080_TCP":            false,
 		"UPLOADD_PORT_8080_TCP_ADDR":       false,
 		"UPLOADD_METRICS_PORT_80_TCP_ADDR": false,

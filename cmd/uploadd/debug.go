@@ -24,6 +24,27 @@ func (f debugFlags) startDebug(log *slog.Logger) (stop func() error, err error) 
 	if f.DebugListen == "" {
 		return func() error { return nil }, nil
 	}
+	addr, err := f.debugAddress()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.ListenTCP("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--debug-listen: %w", err)
+	}
+	return serveBeside(listener, "profiles", "/debug/pprof/", http.HandlerFunc(serveDebug), log), nil
+}
+
+func (f debugFlags) validateDebug() error {
+	if f.DebugListen == "" {
+		return nil
+	}
+	_, err := f.debugAddress()
+	return err
+}
+
+// debugAddress is the address, if only this machine can reach it.
+func (f debugFlags) debugAddress() (*net.TCPAddr, error) {
 	addr, err := net.ResolveTCPAddr("tcp", f.DebugListen)
 	if err != nil {
 		return nil, fmt.Errorf("--debug-listen=%s: %w", f.DebugListen, err)
@@ -31,11 +52,7 @@ func (f debugFlags) startDebug(log *slog.Logger) (stop func() error, err error) 
 	if !addr.IP.IsLoopback() {
 		return nil, fmt.Errorf("--debug-listen=%s: there are no keys on this listener, so it is for a loopback address only, such as 127.0.0.1:6060; from elsewhere use a tunnel (ssh -L 6060:127.0.0.1:6060 HOST, or kubectl port-forward)", f.DebugListen)
 	}
-	listener, err := net.ListenTCP("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("--debug-listen: %w", err)
-	}
-	return serveBeside(listener, "profiles", "/debug/pprof/", http.HandlerFunc(serveDebug), log), nil
+	return addr, nil
 }
 
 // serveBeside serves those who look after the server, on a listener of their own, until

@@ -20,6 +20,16 @@ type metricsFlags struct {
 	MetricsListen string `placeholder:"HOST:PORT" help:"Serve metrics for Prometheus at /metrics on this address, such as 127.0.0.1:9464, to whoever reaches it. They are served nowhere else."`
 }
 
+func (f metricsFlags) validateMetrics() error {
+	if f.MetricsListen == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(f.MetricsListen); err != nil {
+		return fmt.Errorf("--metrics-listen=%s: %w: write it like 127.0.0.1:9464", f.MetricsListen, err)
+	}
+	return nil
+}
+
 // measuring is the metrics of a server, and where they are to be served. nil measures
 // nothing.
 type measuring struct {

@@ -120,7 +120,7 @@ func (n *node) server(svc *uploads.Service, measured *measuring) *http.Server {
 
 // drain takes no more connections, and lets requests in flight finish.
 func (n *node) drain(srv *http.Server) error {
-	n.log.Info("stopping: requests in flight may finish", "within", n.StopTime)
+	n.log.Info("stopping: requests in flight may finish", "within", n.StopTime.String())
 	ctx, cancel := context.WithTimeout(context.Background(), n.StopTime)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {

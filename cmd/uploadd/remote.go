@@ -89,8 +89,11 @@ func (f storeFlags) openBlobs(ctx context.Context, s *stores) (err error) {
 // redactURL is a URL without what may be secret in it.
 func redactURL(text string) string {
 	u, err := url.Parse(text)
-	if err != nil {
-		scheme, _, _ := strings.Cut(text, ":")
+	if err != nil || !strings.Contains(text, "://") { // nobody knows where in it a secret is
+		scheme, _, is := strings.Cut(text, "://")
+		if !is {
+			return "…"
+		}
 		return scheme + "://…"
 	}
 	u.RawQuery = ""

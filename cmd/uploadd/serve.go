@@ -44,7 +44,8 @@ func (f *serveFlags) validate() error {
 	if f.StopTime < 0 {
 		faults = append(faults, fmt.Errorf("--stop-time=%s: it cannot be less than nothing", f.StopTime))
 	}
-	faults = append(faults, f.storeFlags.validate(), f.validateListen(), f.validateTLS(), f.validateLog(), f.validateOTLP())
+	faults = append(faults, f.storeFlags.validate(), f.validateListen(), f.validateTLS(), f.validateLog(), f.validateDebug(),
+		f.validateMetrics(), f.validateOTLP())
 	return errors.Join(faults...)
 }
 

@@ -98,6 +98,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	if !ok || variableOf(flag) != "" {
 		return nil, nil
 	}
+	if _, list := value.([]any); list && flag.Target.Kind() != reflect.Slice { // kong would print all of it
+		return nil, fmt.Errorf("%s: '%s' is one value, not a list", s.path, flag.Name)
+	}
 	// kong does not know which file a wrong value is in.
 	if err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), reflect.New(flag.Target.Type()).Elem()); err != nil {
 		return nil, fmt.Errorf("%s: %s", s.path, strings.TrimPrefix(err.Error(), flag.ShortSummary()+": "))
@@ -118,8 +121,9 @@ func variableOf(flag *kong.Flag) string {
 	return ""
 }
 
-// Kubernetes puts such variables into every container beside a Service of our name.
-var ofKubernetes = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
+// Kubernetes puts such variables into every container beside a Service of our name. Its
+// UPLOADD_PORT is a URL; one that is a number is somebody's mistake.
+var ofKubernetes = regexp.MustCompile(`^\w+(_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=|^\w+_PORT=\w+://`)
 
 // refuseUnknownVariables finds variables of the environment that are meant to be
 // settings, and are none.
@@ -139,7 +143,7 @@ func refuseUnknownVariables(app *kong.Node, environ []string) error {
 	learn(app)
 	for _, variable := range environ {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "UPLOADD_") && !known[name] && !ofKubernetes.MatchString(name) {
+		if strings.HasPrefix(name, "UPLOADD_") && !known[name] && !ofKubernetes.MatchString(variable) {
 			return fmt.Errorf("the environment has %s, which is no setting: 'uploadd serve --help' shows those that there are; correct its name, or unset it", name)
 		}
 	}

@@ -49,19 +49,19 @@ type Dispatcher struct {
 	mu   sync.Mutex
 	busy map[string]int // sends to each hook, by its id
 
-	delivered, failed, givenUp atomic.Int64
+	delivered, repeated, givenUp atomic.Int64
 }
 
 // Counts is what a Dispatcher has done since it began.
 type Counts struct {
 	Delivered int64 // events that arrived
-	Failed    int64 // attempts that did not, the last ones included
-	GivenUp   int64 // events that will never arrive
+	Again     int64 // attempts that did not, after which there is another
+	GivenUp   int64 // attempts that did not, and were the last
 }
 
 // Counts may be called at any time.
 func (d *Dispatcher) Counts() Counts {
-	return Counts{d.delivered.Load(), d.failed.Load(), d.givenUp.Load()}
+	return Counts{d.delivered.Load(), d.repeated.Load(), d.givenUp.Load()}
 }
 
 // Run delivers what is due until ctx ends, and then waits for what is on its way, but not
@@ -169,18 +169,20 @@ func (d *Dispatcher) settle(sending context.Context, h *Hook, e *Event, a Answer
 		d.complain(d.Store.RepeatEvent(ctx, e, now, now, ""))
 		return
 	}
-	d.failed.Add(1)
 	wait, more := waitAfter(e.Attempts, a.RetryAfter)
 	switch why := a.Err.Error(); {
 	case a.Status == http.StatusGone:
-		log.Error("the endpoint of a hook is gone: it is told nothing more", "err", a.Err)
 		d.givenUp.Add(1)
-		d.complain(d.Store.EndHook(ctx, h.ID, now, why))
+		ended, err := d.Store.EndHook(ctx, h.ID, now, why)
+		if d.complain(err); ended { // by this attempt, of several
+			log.Error("the endpoint of a hook is gone: it is told nothing more", "err", a.Err)
+		}
 	case !more || errors.Is(a.Err, errNoRecord):
 		log.Error("an event is given up", "err", a.Err)
 		d.givenUp.Add(1)
 		d.complain(d.Store.RepeatEvent(ctx, e, now, 0, why))
 	default:
+		d.repeated.Add(1)
 		log.Warn("an event did not arrive", "err", a.Err, "again_in", wait.Round(time.Second).String())
 		d.complain(d.Store.RepeatEvent(ctx, e, now, now+int64((wait+time.Second-1)/time.Second), why))
 	}

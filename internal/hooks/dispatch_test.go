@@ -95,7 +95,7 @@ func TestSchedule(t *testing.T) {
 	}
 	eventually(t, "the end", func() bool { return w.listed().GivenUp == 1 })
 	l := w.listed()
-	if r.count() != 10 || l.Pending != 0 || l.Failure != "it answered 500 Internal Server Error" || d.Counts() != (hooks.Counts{Failed: 10, GivenUp: 1}) {
+	if r.count() != 10 || l.Pending != 0 || l.Failure != "it answered 500 Internal Server Error" || d.Counts() != (hooks.Counts{Again: 9, GivenUp: 1}) {
 		t.Errorf("asked %d times; %+v; %+v", r.count(), l, d.Counts())
 	}
 	ids := map[string]bool{}

@@ -38,8 +38,8 @@ type Store interface {
 	// failed with last.
 	RepeatEvent(ctx context.Context, e *Event, now, due int64, why string) error
 	// EndHook ends a hook that wants to be told no more, and gives up what it was yet
-	// to be told.
-	EndHook(ctx context.Context, id string, now int64, why string) error
+	// to be told. It says whether the hook had not ended before.
+	EndHook(ctx context.Context, id string, now int64, why string) (ended bool, err error)
 	// FreeEvents makes due at now what a process that is gone was sending, and what is
 	// due after horizon, by a clock that has been set back since.
 	FreeEvents(ctx context.Context, now, horizon int64) error

@@ -39,5 +39,5 @@ func Exposed(u *url.URL) bool {
 	return u.Scheme == "http" && host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
-// Place is a URL without what may be a secret in it.
-func Place(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
+// Place is a URL without what may be a secret in it, which its path is to many receivers.
+func Place(u *url.URL) string { return u.Scheme + "://" + u.Host }

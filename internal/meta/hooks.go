@@ -112,15 +112,15 @@ func (s *Store) RemoveHook(ctx context.Context, id string, now int64) error {
 }
 
 // EndHook implements hooks.Store.
-func (s *Store) EndHook(ctx context.Context, id string, now int64, why string) error {
-	return s.write.free(ctx, func(q querier) error {
+func (s *Store) EndHook(ctx context.Context, id string, now int64, why string) (ended bool, err error) {
+	err = s.write.free(ctx, func(q querier) error {
 		if _, err := q.exec(ctx, `UPDATE outbox SET due_at = NULL, sending = 0 WHERE hook_id = $1 AND due_at IS NOT NULL`, id); err != nil {
 			return err
 		}
 		rows, err := q.query(ctx, `UPDATE hooks SET status = 'gone', ended_at = $2, failed_at = $2, failure = $3
 			WHERE id = $1 AND status = 'active' RETURNING project`, id, now, why)
 		project, err := one(scanString, rows, err)
-		if isMissing(err) { // another attempt was told the same
+		if ended = err == nil; isMissing(err) { // another attempt was told the same
 			return nil
 		}
 		if err != nil {
@@ -128,4 +128,5 @@ func (s *Store) EndHook(ctx context.Context, id string, now int64, why string) e
 		}
 		return note(ctx, q, now, uploads.Caller{Project: *project}, "hook.gone", id, why)
 	})
+	return ended && err == nil, err
 }

@@ -68,7 +68,7 @@ func TestKept(t *testing.T) {
 	c.Totals = func(context.Context) (*meta.Totals, error) {
 		return &meta.Totals{Bytes: 1, Reserved: 2, Files: 3, Uploads: 4, Binned: 5, Due: 940, Untold: 8, UntoldSince: 970}, nil
 	}
-	c.Told = func() hooks.Counts { return hooks.Counts{Delivered: 5, Failed: 4, GivenUp: 1} }
+	c.Told = func() hooks.Counts { return hooks.Counts{Delivered: 5, Again: 3, GivenUp: 1} }
 	c.Space = func() (blob.Space, error) { return blob.Space{Size: 7, Free: 6, Reserve: 5}, nil }
 	has(t, scrape(New().Handler(c)),
 		"uploadd_ready 1", "uploadd_stored_bytes 1", "uploadd_reserved_bytes 2", "uploadd_files 3", "uploadd_open_uploads 4",

@@ -18,7 +18,7 @@ func (told) Describe(to chan<- *prometheus.Desc) { to <- attempts }
 // Collect tells of all outcomes, also those that there were none of.
 func (t told) Collect(to chan<- prometheus.Metric) {
 	c := t()
-	for outcome, n := range map[string]int64{"delivered": c.Delivered, "again": c.Failed - c.GivenUp, "given_up": c.GivenUp} {
+	for outcome, n := range map[string]int64{"delivered": c.Delivered, "again": c.Again, "given_up": c.GivenUp} {
 		to <- prometheus.MustNewConstMetric(attempts, prometheus.CounterValue, float64(n), outcome)
 	}
 }

@@ -170,8 +170,8 @@ func testEnd(t *testing.T, s Store) {
 	completed(t, s, "p", 1)
 	completed(t, s, "p", 2)
 	other := uploadstest.Must(s.ClaimEvents(background, h.ID, 150, 900, 1))(t)[0]
-	ok(t, s.EndHook(background, h.ID, 160, "it answered 410 Gone"))
-	ok(t, s.EndHook(background, h.ID, 170, "again"))
+	equal(t, "ended", uploadstest.Must(s.EndHook(background, h.ID, 160, "it answered 410 Gone"))(t), true)
+	equal(t, "ended again", uploadstest.Must(s.EndHook(background, h.ID, 170, "again"))(t), false)
 	ok(t, s.RepeatEvent(background, &other, 160, 170, "")) // whose attempt ends behind that
 	completed(t, s, "p", 3)
 	equal(t, "due", due(t, s, h), nil)

@@ -247,7 +247,7 @@ func testSecrets(t *testing.T, s Store) {
 	}
 	is(t, s.RotateHook(background, "hook_no", fresh, 60, 90), fs.ErrNotExist)
 	for _, e := range uploadstest.Must(s.Events(background, "p", 0, 10))(t) {
-		if want := "url=https://example.com/x events=upload.completed,upload.expired,file.deleted"; e.Action == "hook.create" && e.Detail != want {
+		if want := "url=https://example.com events=upload.completed,upload.expired,file.deleted"; e.Action == "hook.create" && e.Detail != want {
 			t.Errorf("the audit log says %q, want %q", e.Detail, want)
 		}
 	}
