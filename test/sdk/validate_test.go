@@ -2,8 +2,6 @@ package sdk
 
 import (
 	"errors"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -53,20 +51,5 @@ func wantRefused(t *testing.T, err error, param, message string) {
 	var e *openai.Error
 	if !errors.As(err, &e) || e.StatusCode != 400 || e.Type != "invalid_request_error" || e.Code != "invalid_file_format" || e.Param != param || e.Message != message {
 		t.Errorf("%v, want '%s' about %s", err, message, param)
-	}
-}
-
-// The example of docs/validate.md is answered as it says.
-func TestValidateDocs(t *testing.T) {
-	doc := string(uploadstest.Must(os.ReadFile("../../docs/validate.md"))(t))
-	url := program.Start(t, program.Options{Env: []string{"UPLOADD_VALIDATE=batch,fine-tune"}}).URL
-	m := fence.FindAllStringSubmatch(doc, -1)
-	_, answer, _ := strings.Cut(doc, "\n    {")
-	answer, _, _ = strings.Cut("{"+answer, "\n\n")
-	cmd := exec.Command("sh", "-euc", strings.ReplaceAll(m[1][2], "http://127.0.0.1:8080", url))
-	cmd.Dir = t.TempDir()
-	out, err := cmd.CombinedOutput()
-	if squeezed := strings.Join(strings.Fields(answer), " "); err != nil || strings.TrimSpace(string(out)) != strings.ReplaceAll(squeezed, ", \"type", ",\"type") {
-		t.Errorf("%v, %s, want %s", err, out, answer)
 	}
 }

@@ -33,7 +33,10 @@ var licenses = []string{"MIT", "BSD-3-Clause", "BSD-2-Clause", "Apache-2.0", "IS
 
 // unrecognized are the modules whose licence the tool cannot tell, with the words
 // that their LICENSE must have.
-var unrecognized = map[string]string{"github.com/pressly/goose/v3": "MIT License"}
+var unrecognized = map[string]string{
+	"github.com/pressly/goose/v3":    "MIT License",
+	"github.com/cenkalti/backoff/v5": "The MIT License (MIT)",
+}
 
 // The list names exactly the modules that the program is linked from, as the go
 // command knows them; and each may be used here.
@@ -146,10 +149,8 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// Both programs can be built for the systems that a release is for and this is not.
-func TestOtherSystems(t *testing.T) {
-	for _, system := range []string{"windows/amd64", "darwin/arm64"} {
-		os, arch, _ := strings.Cut(system, "/")
-		output(t, "env", "CGO_ENABLED=0", "GOOS="+os, "GOARCH="+arch, "go", "build", "-o", t.TempDir(), "./cmd/...")
-	}
+// Both programs can be built for the system that is the least like this one. (A release
+// builds them for all.)
+func TestWindows(t *testing.T) {
+	output(t, "env", "CGO_ENABLED=0", "GOOS=windows", "go", "build", "-o", t.TempDir(), "./cmd/...")
 }
