@@ -29,8 +29,13 @@ unit: ## what runs in the process of its test, under the race detector where it 
 	go test -race -skip '$(alone)' $$(go list ./... | grep -v uploadd/test/)
 	go test -count=1 -run '$(alone)' ./internal/uploads
 
+# Tests that leave a machine to others while they wait; the campaigns want it for themselves.
+sharing = %/conform %/docs %/doctor %/hooks %/metrics %/sdk %/supply %/tracing
+outsiders = $(shell go list ./test/...)
+
 outside: ## the built program: the official SDKs, and a small part of each campaign below
-	go test -count=1 -p 1 ./test/...
+	go test -count=1 -p 2 $(filter $(sharing),$(outsiders))
+	go test -count=1 -p 1 $(filter-out $(sharing),$(outsiders))
 
 # What is built, and from what. Versions of Go and of modules are pinned in go.mod.
 
