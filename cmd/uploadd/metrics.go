@@ -50,12 +50,12 @@ func (f metricsFlags) measure(st *stores, otlp *collector) *measuring {
 	return m
 }
 
-// stores is what the domain is to use: st, and its calls are counted.
-func (m *measuring) stores(st *stores) (uploads.Meta, uploads.Blobs) {
+// calls is the observer of the calls of stores, nil for none.
+func (m *measuring) calls() observe.Observer {
 	if m == nil {
-		return st.meta, st.blobs
+		return nil
 	}
-	return observe.Meta(st.meta, m.Call), observe.Blobs(st.blobs, m.Call)
+	return m.Call
 }
 
 // requests is the observer of the server's requests, nil for none.

@@ -14,6 +14,7 @@ import (
 
 	"uploadd/internal/access"
 	"uploadd/internal/jsonl"
+	"uploadd/internal/observe"
 	"uploadd/internal/server"
 	"uploadd/internal/uploads"
 	"uploadd/web"
@@ -68,7 +69,10 @@ func (n *node) serve(env *environment, scheme string) error {
 
 // service is the domain on the stores.
 func (n *node) service(measured *measuring) *uploads.Service {
-	records, blobs := n.otlp.stores(measured.stores(n.st))
+	records, blobs := uploads.Meta(n.st.meta), uploads.Blobs(n.st.blobs)
+	if told := n.otlp.calls(measured.calls()); told != nil {
+		records, blobs = observe.Meta(records, told), observe.Blobs(blobs, told)
+	}
 	return uploads.New(uploads.Config{
 		Meta:       records,
 		Blobs:      blobs,

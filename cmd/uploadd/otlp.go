@@ -14,7 +14,6 @@ import (
 	"uploadd/internal/observe"
 	"uploadd/internal/server"
 	"uploadd/internal/tracing"
-	"uploadd/internal/uploads"
 )
 
 // otlpFlags say which collector is told of what the server does.
@@ -68,12 +67,22 @@ func (c *collector) log(log *slog.Logger) *slog.Logger {
 	return tracing.Log(log)
 }
 
-// stores has the collector told of the calls of stores in requests.
-func (c *collector) stores(m uploads.Meta, b uploads.Blobs) (uploads.Meta, uploads.Blobs) {
+// calls has the collector told of the calls of stores besides first, who may be nil.
+func (c *collector) calls(first observe.Observer) observe.Observer {
 	if c == nil {
-		return m, b
+		return first
 	}
-	return observe.Meta(m, c.Stores), observe.Blobs(b, c.Stores)
+	if first == nil {
+		return c.Stores
+	}
+	return func(ctx context.Context, store, operation string) (context.Context, func(error)) {
+		ctx, endFirst := first(ctx, store, operation)
+		ctx, end := c.Stores(ctx, store, operation)
+		return ctx, func(err error) {
+			end(err)
+			endFirst(err)
+		}
+	}
 }
 
 // observer is who is told of requests.

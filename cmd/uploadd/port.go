@@ -60,6 +60,11 @@ func (p port) listen() (net.Listener, error) {
 // loopback says whether only this machine can reach the port.
 func (p port) loopback() bool {
 	host, _, err := net.SplitHostPort(p.address)
+	return err == nil && loopback(host)
+}
+
+// loopback says whether a host is this machine itself, by its address or as localhost.
+func loopback(host string) bool {
 	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

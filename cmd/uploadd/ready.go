@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -44,7 +43,7 @@ func (c *readyCmd) Run(env *environment) error {
 // readyTransport never goes by way of a proxy.
 func readyTransport(host string) *http.Transport {
 	t := &http.Transport{DisableKeepAlives: true}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+	if loopback(host) {
 		// Nothing is sent there that this machine does not know, and its word is all
 		// that is asked for.
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- as above

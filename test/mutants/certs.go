@@ -20,5 +20,5 @@ var inCerts = []mutant{
 	{"strangers can take profiles", "H6", "cmd/uploadd/debug.go", "!addr.IP.IsLoopback()", "addr.IP.IsMulticast()", []string{tProgram}},
 	{"everybody can read the database", "H6", "cmd/uploadd/os_unix.go", "syscall.Umask(0o077)", "syscall.Umask(0)", []string{tProgram}},
 	{"browsers may go back to plain HTTP", "I2", "internal/server/server.go", "if r.TLS != nil {", "if r.TLS == nil {", []string{tTLS}},
-	{"any certificate will do from afar", "I2", "cmd/uploadd/ready.go", "ip != nil && ip.IsLoopback()", "ip != nil", []string{tProgram}},
+	{"any certificate will do from afar", "I2", "cmd/uploadd/ready.go", "if loopback(host) {", `if loopback(host) || host != "" {`, []string{tProgram}},
 }
